@@ -1,0 +1,132 @@
+"""The inbox: instances as received, and how far each series has come."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+
+from sqlalchemy import Connection, and_, case, insert, or_, select, true, update
+
+from db import schema
+from db.records import ReceivedInstance, SeriesRecord, SeriesState
+from db.rows import instances_where, series_where
+
+EVERY_SENDER = "*"
+
+
+class Reception(StrEnum):
+    """What an instance was to the inbox."""
+
+    NEW = auto()
+    DUPLICATE = auto()
+    """The same bytes are already there; the inbox names the earlier file."""
+    REPLACED = auto()
+    """Other bytes under the same UID were there; the inbox names the newer file."""
+
+
+def receive(conn: Connection, instance: ReceivedInstance) -> Reception:
+    """Record an instance, and its series as receiving.
+
+    A series that was complete already is receiving again, as a new generation. A duplicate changes nothing.
+    """
+    table = schema.instances
+    here = and_(
+        table.c.series_instance_uid == instance.series_instance_uid,
+        table.c.sop_instance_uid == instance.sop_instance_uid,
+    )
+    values = {column.name: getattr(instance, column.name) for column in table.c}
+    known = conn.execute(select(table.c.sha256).where(here)).scalar_one_or_none()
+    if known == instance.sha256:
+        return Reception.DUPLICATE
+    if known is None:
+        _receive_series(conn, instance, more=1)
+        conn.execute(insert(table).values(**values))
+        return Reception.NEW
+    _receive_series(conn, instance, more=0)
+    conn.execute(update(table).where(here).values(**values))
+    return Reception.REPLACED
+
+
+def release(conn: Connection, series_instance_uids: Collection[str], at: datetime) -> None:
+    """Record that the association which sent to these series was released."""
+    table = schema.series
+    conn.execute(update(table).where(table.c.series_instance_uid.in_(series_instance_uids)).values(released_at=at))
+
+
+def quiet_series(
+    conn: Connection, now: datetime, quiet: timedelta, on_release: Collection[str]
+) -> tuple[SeriesRecord, ...]:
+    """Find the series that are complete.
+
+    Parameters
+    ----------
+    now
+        The time.
+    quiet
+        How long no instance must have come.
+    on_release
+        AE titles whose series are complete when their association is released; ``*`` is everyone.
+    """
+    table = schema.series
+    trusted = true() if EVERY_SENDER in on_release else table.c.calling_ae_title.in_(on_release)
+    return series_where(
+        conn,
+        table.c.state == SeriesState.RECEIVING,
+        or_(table.c.last_received_at <= now - quiet, and_(table.c.released_at.is_not(None), trusted)),
+    )
+
+
+def settle(conn: Connection, series_instance_uid: str, generation: int, state: SeriesState, reason: str) -> bool:
+    """Say what became of a complete series; False when it is no longer the same generation, receiving."""
+    table = schema.series
+    same = and_(
+        table.c.series_instance_uid == series_instance_uid,
+        table.c.generation == generation,
+        table.c.state == SeriesState.RECEIVING,
+    )
+    return conn.execute(update(table).where(same).values(state=state, reason=reason)).rowcount == 1
+
+
+def instances(conn: Connection, series_instance_uid: str) -> tuple[ReceivedInstance, ...]:
+    """List the instances of a series."""
+    return instances_where(conn, schema.instances.c.series_instance_uid == series_instance_uid)
+
+
+def series(conn: Connection, series_instance_uid: str) -> SeriesRecord | None:
+    """Find a series; None when nothing of it was received."""
+    found = series_where(conn, schema.series.c.series_instance_uid == series_instance_uid)
+    return found[0] if found else None
+
+
+def _receive_series(conn: Connection, instance: ReceivedInstance, more: int) -> None:
+    """Record that a series has been sent to: its first instance, or ``more`` of them."""
+    table = schema.series
+    again = (
+        update(table)
+        .where(table.c.series_instance_uid == instance.series_instance_uid)
+        .values(
+            calling_ae_title=instance.calling_ae_title,
+            instances=table.c.instances + more,
+            last_received_at=instance.received_at,
+            released_at=None,
+            generation=case((table.c.state == SeriesState.RECEIVING, table.c.generation), else_=table.c.generation + 1),
+            state=SeriesState.RECEIVING,
+            reason="",
+        )
+    )
+    if conn.execute(again).rowcount == 0:
+        first = SeriesRecord(
+            series_instance_uid=instance.series_instance_uid,
+            study_instance_uid=instance.study_instance_uid,
+            calling_ae_title=instance.calling_ae_title,
+            modality=instance.modality,
+            sop_class_uid=instance.sop_class_uid,
+            series_description=instance.series_description,
+            instances=1,
+            first_received_at=instance.received_at,
+            last_received_at=instance.received_at,
+            released_at=None,
+            generation=0,
+            state=SeriesState.RECEIVING,
+            reason="",
+        )
+        conn.execute(insert(table).values({column.name: getattr(first, column.name) for column in table.c}))

@@ -1,0 +1,139 @@
+"""Rows as the rest of the node sees them: frozen, plain strings, paths and times."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+
+class SeriesState(StrEnum):
+    """Where a series stands."""
+
+    RECEIVING = "receiving"
+    ENQUEUED = "enqueued"
+    REFUSED = "refused"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedInstance:
+    """One instance as it came over the wire; its bytes are at ``path`` (Part 10, data set as sent)."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    transfer_syntax_uid: str
+    calling_ae_title: str
+    modality: str
+    series_description: str
+    path: Path
+    size: int
+    sha256: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRecord:
+    """A series as received so far."""
+
+    series_instance_uid: str
+    study_instance_uid: str
+    calling_ae_title: str
+    modality: str
+    sop_class_uid: str
+    series_description: str
+    instances: int
+    first_received_at: datetime
+    last_received_at: datetime
+    released_at: datetime | None
+    """When the last association that sent to it was released; None while it is open."""
+    generation: int
+    """0 for the first completion, raised when instances arrive after it."""
+    state: SeriesState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What completion asks the queue for."""
+
+    model: str
+    study_instance_uid: str
+    series_instance_uids: tuple[str, ...]
+    generation: int
+    calling_ae_title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A model's work on a tuple of series."""
+
+    id: int
+    model: str
+    study_instance_uid: str
+    series_instance_uids: tuple[str, ...]
+    generation: int
+    calling_ae_title: str
+    state: JobState
+    attempts: int
+    reason: str
+    enqueued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    report: str
+    """JSON written by the worker when it is done: finding, scores and seconds per step; empty before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A DICOM object made of findings, on disk."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    kind: str
+    """ "SEG" or "SR"."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A result owed to a destination."""
+
+    id: int
+    job_id: int
+    result: Result
+    destination: str
+    state: DeliveryState
+    attempts: int
+    not_before: datetime
+    delivered_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many rows there are; every state is named."""
+
+    instances: int
+    series: Mapping[SeriesState, int]
+    jobs: Mapping[JobState, int]
+    deliveries: Mapping[DeliveryState, int]

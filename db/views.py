@@ -1,0 +1,43 @@
+"""Read-only questions that the command line and the demo ask."""
+
+from enum import StrEnum
+from typing import TypeVar
+
+from sqlalchemy import Connection, Table, func, select
+
+from db import schema
+from db.records import Counts, Delivery, DeliveryState, Job, JobState, SeriesRecord, SeriesState
+from db.rows import deliveries_where, jobs_where, series_where
+
+State = TypeVar("State", bound=StrEnum)
+
+
+def series_of_study(conn: Connection, study_instance_uid: str) -> tuple[SeriesRecord, ...]:
+    """List the series of a study, the first received first."""
+    return series_where(conn, schema.series.c.study_instance_uid == study_instance_uid)
+
+
+def jobs_of_study(conn: Connection, study_instance_uid: str) -> tuple[Job, ...]:
+    """List the jobs of a study, the first enqueued first."""
+    return jobs_where(conn, schema.jobs.c.study_instance_uid == study_instance_uid)
+
+
+def deliveries_of_study(conn: Connection, study_instance_uid: str) -> tuple[Delivery, ...]:
+    """List the deliveries of a study, the first owed first."""
+    return deliveries_where(conn, schema.jobs.c.study_instance_uid == study_instance_uid)
+
+
+def counts(conn: Connection) -> Counts:
+    """Count what is in each state."""
+    return Counts(
+        instances=conn.execute(select(func.count()).select_from(schema.instances)).scalar_one(),
+        series=_by_state(conn, schema.series, SeriesState),
+        jobs=_by_state(conn, schema.jobs, JobState),
+        deliveries=_by_state(conn, schema.deliveries, DeliveryState),
+    )
+
+
+def _by_state(conn: Connection, table: Table, states: type[State]) -> dict[State, int]:
+    rows = conn.execute(select(table.c.state, func.count()).group_by(table.c.state))
+    found = {row[0]: int(row[1]) for row in rows}
+    return {state: found.get(state, 0) for state in states}

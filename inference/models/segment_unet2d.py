@@ -1,0 +1,119 @@
+"""Segments FLAIR abnormality with a 2D U-Net, slice by slice, on the FLAIR series' own grid."""
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from dicom_io.case import Case
+from dicom_io.findings import Algorithm, Findings, Mask, Score, Segment
+from dicom_io.volume import Volume
+from inference.card import ModelCard
+from inference.checkpoint import read_weights
+from inference.errors import UnsuitableCase
+from inference.models.blocks import double_convolution
+from inference.postprocess import drop_specks
+from inference.preprocess.grid import SquareFit, Turn, axial_turn
+from inference.preprocess.intensity import CLIP, foreground_statistics, standardise
+
+NAME = "segment_unet2d"
+LABEL = "flair_abnormality"
+SMALLEST_MM3 = 150.0
+BATCH = 8
+
+
+def build(input_shape: tuple[int | None, int | None, int], filters: int = 16, depth: int = 4) -> keras.Model:
+    """Build the network (Ronneberger et al. 2015, with batch normalisation).
+
+    Parameters
+    ----------
+    input_shape
+        (rows, columns, channels); rows and columns divisible by 2**depth, or None. Channels are
+        standardised FLAIR, T1 and T1 post contrast.
+    filters
+        Convolution filters of the first level; doubled at each of ``depth`` levels down.
+
+    Returns
+    -------
+    keras.Model
+        (n, rows, columns, channels) -> (n, rows, columns, 1), the probability of abnormality.
+    """
+    inputs = keras.Input(input_shape, name="slices")
+    x = inputs
+    skips = []
+    for level in range(depth):
+        x = double_convolution(x, filters * 2**level, f"down{level}")
+        skips.append(x)
+        x = layers.MaxPooling2D(name=f"pool{level}")(x)
+    x = double_convolution(x, filters * 2**depth, "bottom")
+    for level in reversed(range(depth)):
+        x = layers.Conv2DTranspose(filters * 2**level, 2, strides=2, padding="same", name=f"up{level}")(x)
+        x = layers.Concatenate(name=f"join{level}")([skips[level], x])
+        x = double_convolution(x, filters * 2**level, f"up{level}")
+    outputs = layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="probability")(x)
+    return keras.Model(inputs, outputs, name=NAME)
+
+
+def prepare(case: Case, size: int) -> NDArray[np.float32]:
+    """Return the FLAIR as axial slices (n, size, size, 3), standardised.
+
+    FLAIR stands in for T1 and T1 post contrast, as it does in training wherever a contrast is missing.
+    """
+    volume = _flair(case)
+    turn, fit = _fit(volume, size)
+    slices = standardise(turn.forward(volume.array), foreground_statistics(volume.array))
+    square = fit.forward(slices, fill=CLIP[0] / 2)
+    return np.repeat(square[..., None], 3, axis=-1)
+
+
+def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Findings:
+    """Turn probabilities (n, size, size, 1) into a mask on the FLAIR's grid, its volume and a sentence."""
+    volume = _flair(case)
+    turn, fit = _fit(volume, card.input_shape[0])
+    probability = turn.backward(fit.backward(output[..., 0]))
+    found = drop_specks(probability >= card.threshold, volume.geometry.voxel_volume, SMALLEST_MM3)
+    slices = int(found.any(axis=(1, 2)).sum())
+    if slices:
+        score = float(probability[found].mean())
+        cm3 = found.sum() * volume.geometry.voxel_volume / 1000
+        summary = f"FLAIR abnormality of {cm3:.1f} cm3 on {slices} of {len(found)} slices"
+    else:
+        score = float(probability.max())
+        summary = f"No FLAIR abnormality found on {len(found)} slices"
+    return Findings(
+        algorithm=Algorithm(card.name, card.version, card.weights_sha256),
+        task=card.task,
+        series_instance_uid=volume.header.series_instance_uid,
+        present=slices > 0,
+        scores=(Score(LABEL, score),),
+        mask=Mask(found.astype(np.uint8), (Segment(1, LABEL),), volume.header.series_instance_uid),
+        summary=summary,
+    )
+
+
+class SegmentUnet2d:
+    """The model as the worker uses it."""
+
+    def __init__(self, card: ModelCard) -> None:
+        """Build the network and read its weights."""
+        self.card = card
+        self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
+        read_weights(self.network, card.weights_path, card.weights_sha256)
+
+    def predict(self, case: Case) -> Findings:
+        """Analyse a case; see ``inference.model.Model``."""
+        slices = prepare(case, self.card.input_shape[0])
+        output = self.network.predict(slices, batch_size=BATCH, verbose=0)
+        return interpret(output, case, self.card)
+
+
+def _flair(case: Case) -> Volume:
+    if "flair" not in case.volumes:
+        raise UnsuitableCase(f"{NAME} needs a FLAIR series; the case has {', '.join(case.volumes) or 'none'}")
+    return case.volumes["flair"]
+
+
+def _fit(volume: Volume, size: int) -> tuple[Turn, SquareFit]:
+    turn, spacing = axial_turn(volume.geometry)
+    shape = tuple(volume.array.shape[axis] for axis in turn.order)
+    return turn, SquareFit.of((shape[1], shape[2]), (spacing[1], spacing[2]), size)

@@ -1,0 +1,112 @@
+"""``glia demo``: a node, a PACS and a study; progress in words, then a table and a picture of what was found."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicom_io.mr import write_phantom_study
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from db.engine import open_database
+from db.records import DeliveryState, JobState
+from dicom_io.phantom import brain_phantom
+from node.demo import follow
+from node.demo.errors import DemoError
+from node.demo.montage import write_montage
+from node.demo.pacs import Address, EmbeddedPacs
+from node.demo.send import OutgoingSeries, Refusal, send_series, series_in
+from node.demo.serve import CALLING_AE_TITLE, QUIET_SECONDS, database_url, serving
+from node.demo.show import findings_table, panels
+
+PHANTOM_SEED = 2
+POLL_SECONDS = 0.1
+DISCLAIMER = "Research use only, not a medical device."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the user asked for: a folder of DICOM (None: the phantom), a PACS (None: embedded), where to write."""
+
+    study: Path | None
+    pacs: Address | None
+    out: Path
+
+
+def run_demo(plan: Plan, console: Console) -> bool:
+    """Run the demo; return whether every analysis came through and every result was delivered.
+
+    Raises
+    ------
+    DemoError
+        When there is nothing to send, or the node does not start.
+    """
+    plan.out.mkdir(parents=True, exist_ok=True)
+    outgoing = series_in(plan.study or _scan_phantom(plan.out / "study", console))
+    if not outgoing:
+        raise DemoError(f"there are no DICOM files below {plan.study}")
+    if plan.pacs is not None:
+        return _run(plan, outgoing, plan.pacs, console)
+    embedded = EmbeddedPacs(plan.out / "pacs")
+    try:
+        return _run(plan, outgoing, embedded.address, console)
+    finally:
+        embedded.stop()
+
+
+def _scan_phantom(folder: Path, console: Console) -> Path:
+    console.print(f"scanning a phantom into {folder}")
+    write_phantom_study(folder, brain_phantom(seed=PHANTOM_SEED))
+    return folder
+
+
+def _run(plan: Plan, outgoing: Sequence[OutgoingSeries], pacs: Address, console: Console) -> bool:
+    studies = frozenset(series.study_instance_uid for series in outgoing)
+    with tempfile.TemporaryDirectory(prefix="glia-demo-") as folder:
+        with serving(Path(folder), pacs, plan.out / "node.log") as node:
+            console.print(f"node {node.ae_title} on {node.host}:{node.port}")
+            console.print(f"PACS {pacs.ae_title} on {pacs.host}:{pacs.port}")
+            engine = open_database(database_url(Path(folder)), busy_timeout_seconds=5)
+            for refusal in _send(outgoing, node, console):
+                console.print(f"  not taken: {refusal.description}: {refusal.reason}", style="yellow")
+            progress = _follow(lambda: follow.look(engine, studies), outgoing, console)
+            engine.dispose()
+        console.print(findings_table(progress))
+        shown = panels(progress, outgoing)
+    if shown:
+        write_montage(shown, plan.out / "findings.png")
+        console.print(f"picture  {plan.out / 'findings.png'}")
+    console.print(f"results  {pacs.ae_title if plan.pacs else plan.out / 'pacs'}")
+    console.print(f"node log {plan.out / 'node.log'}\n{DISCLAIMER}")
+    return _came_through(progress)
+
+
+def _send(outgoing: Sequence[OutgoingSeries], node: Address, console: Console) -> list[Refusal]:
+    """Send all series, with a bar each; return what the node refused."""
+    refused: list[Refusal] = []
+    columns = (TextColumn("  {task.description:28.28}"), BarColumn(), TextColumn("received"), MofNCompleteColumn())
+    with Progress(*columns, console=console) as bars:
+        for series in outgoing:
+            bar = bars.add_task(series.description, total=len(series.paths))
+            refused += send_series(series, node, CALLING_AE_TITLE, lambda bar=bar: bars.advance(bar))  # type: ignore[misc]
+    return refused
+
+
+def _follow(
+    ask: Callable[[], follow.Progress], outgoing: Sequence[OutgoingSeries], console: Console
+) -> follow.Progress:
+    """Say in words what the node does, until it has finished."""
+    names = {series.series_instance_uid: series.description for series in outgoing}
+    begun = time.monotonic()
+    for series_instance_uid, state in follow.changes(ask, QUIET_SECONDS, lambda: time.sleep(POLL_SECONDS)):
+        console.print(
+            f"{time.monotonic() - begun:6.1f} s  {names[series_instance_uid]:24.24}  {state}", highlight=False
+        )
+    return ask()
+
+
+def _came_through(progress: follow.Progress) -> bool:
+    analysed = all(job.state is JobState.DONE for job in progress.jobs)
+    return analysed and all(delivery.state is DeliveryState.DELIVERED for delivery in progress.deliveries)

@@ -1,0 +1,61 @@
+"""What was found, as a table and as the panels of a picture."""
+
+from collections.abc import Mapping, Sequence
+
+from dicom_io.read import read_volume
+from pydicom import dcmread
+from rich.table import Table
+
+from db.records import DeliveryState, Job
+from dicom_io.verify import decode_seg
+from node.demo.follow import Progress, seconds_per_step
+from node.demo.montage import Panel
+from node.demo.send import OutgoingSeries
+from node.report import JobReport
+
+
+def findings_table(progress: Progress) -> Table:
+    """Return a row per job: series, model, finding, scores, result files and the time each step took."""
+    table = Table(title="Findings", title_justify="left", show_lines=True)
+    for column in ("series", "model", "finding", "score", "SEG and SR", "seconds per step"):
+        table.add_column(column, overflow="fold")
+    for job in progress.jobs:
+        series = next(s for s in progress.series if s.series_instance_uid in job.series_instance_uids)
+        deliveries = progress.deliveries_of(job)
+        files = [f"{d.result.kind} {d.result.sop_instance_uid}.dcm{_undelivered(d.state)}" for d in deliveries]
+        seconds = seconds_per_step(series, job, deliveries)
+        table.add_row(
+            series.series_description,
+            job.model,
+            *_finding(job),
+            "\n".join(files),
+            "\n".join(f"{name} {value:.2f}" for name, value in seconds.items()),
+        )
+    return table
+
+
+def panels(progress: Progress, outgoing: Sequence[OutgoingSeries]) -> list[Panel]:
+    """Return a panel for every job that is done, segmentations first, with the mask decoded from its SEG."""
+    sent = {series.series_instance_uid: series for series in outgoing}
+    found = [_panel(job, progress, sent) for job in progress.jobs if job.report]
+    return sorted(found, key=lambda panel: panel.mask is None)
+
+
+def _panel(job: Job, progress: Progress, sent: Mapping[str, OutgoingSeries]) -> Panel:
+    series = sent[job.series_instance_uids[0]]
+    volume = read_volume(series.paths)
+    segs = [d.result.path for d in progress.deliveries_of(job) if d.result.kind == "SEG"]
+    mask = decode_seg(dcmread(segs[0]), volume) if segs else None
+    title = f"{series.description}   {job.model}:  {JobReport.from_json(job.report).summary}"
+    return Panel(title, volume, mask)
+
+
+def _finding(job: Job) -> tuple[str, str]:
+    if not job.report:
+        return f"failed: {job.reason}", ""
+    report = JobReport.from_json(job.report)
+    return report.summary, "\n".join(f"{label} {value:.2f}" for label, value in report.scores.items())
+
+
+def _undelivered(state: DeliveryState) -> str:
+    return "" if state is DeliveryState.DELIVERED else f" ({state})"

@@ -1,0 +1,188 @@
+"""Claims jobs, has them analysed, and writes down in one transaction what was found and to whom it is owed."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from threading import Event, Thread
+
+import structlog
+from sqlalchemy import Engine
+
+from config import settings
+from db import inbox, outbox, queue
+from db.engine import reading
+from db.errors import DatabaseError
+from db.errors import Transient as DatabaseTransient
+from db.records import Job, Result
+from dicom_io.errors import DicomError
+from dicom_io.findings import Findings
+from inference.errors import ModelError
+from inference.model import Model
+from node.backoff import delay
+from node.errors import Interrupted, Permanent, Transient
+from node.pipeline import Desk, Steps, analyse
+from node.routing import destinations_for
+
+_BEATS_PER_LEASE = 3
+_LONGEST_WAIT = timedelta(hours=1)
+
+_log = structlog.get_logger()
+
+
+class Worker:
+    """Does one job at a time.
+
+    Parameters
+    ----------
+    name
+        Who claims; no two living workers may share one.
+    load
+        A model's name -> the model, ready to predict.
+    stopped
+        Whether the process was told to stop.
+    now
+        Returns the time, aware.
+    """
+
+    def __init__(  # noqa: PLR0913 - a room is wired with everything it works with
+        self,
+        *,
+        name: str,
+        engine: Engine,
+        policy: settings.Worker,
+        rules: Sequence[settings.Rule],
+        desk: Desk,
+        load: Callable[[str], Model],
+        stopped: Callable[[], bool],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._name = name
+        self._engine = engine
+        self._policy = policy
+        self._rules = tuple(rules)
+        self._desk = desk
+        self._load = load
+        self._models: dict[str, Model] = {}
+        self._stopped = stopped
+        self._now = now
+        self._lease = timedelta(seconds=policy.lease_seconds)
+
+    def step(self) -> bool:
+        """Do one job if there is one; return whether there was."""
+        try:
+            with self._engine.begin() as connection:
+                job = queue.claim(connection, self._name, self._now(), self._lease, self._policy.maximum_attempts)
+            if job is not None:
+                self._do(job)
+        except DatabaseTransient as error:  # the job, if there is one, comes back when its lease has run out
+            _log.warning("work put off", action="claim", reason=f"the database is not available: {error}")
+            return False
+        return job is not None
+
+    def _do(self, job: Job) -> None:
+        log = _log.bind(job=job.id, model=job.model, series=job.series_instance_uids, attempt=job.attempts)
+        log.info("job claimed", action="claim")
+        steps = Steps(self._stopped)
+        try:
+            with self._heartbeat(job):
+                findings, results = self._analyse(job, steps)
+            self._finish(job, findings, results, steps)
+        except Interrupted as interruption:
+            with self._engine.begin() as connection:
+                queue.hand_back(connection, job.id, self._name)
+            log.info("job handed back", action="stop", reason=str(interruption))
+        except (DicomError, ModelError, Permanent) as error:
+            self._fail(job, str(error))
+        except Transient as error:
+            self._postpone(job, str(error))
+        except DatabaseError:
+            raise
+        except Exception as error:
+            log.exception("attempt failed", action="analyse")
+            self._retry(job, f"unexpected {type(error).__name__}: {error}")
+
+    def _analyse(self, job: Job, steps: Steps) -> tuple[Findings, tuple[Result, ...]]:
+        with steps.step("load"):
+            if job.model not in self._models:
+                self._models[job.model] = self._load(job.model)
+        with reading(self._engine) as connection:
+            series = {
+                uid: [instance.path for instance in inbox.instances(connection, uid)]
+                for uid in job.series_instance_uids
+            }
+        return analyse(job, series, self._models[job.model], self._desk, steps)
+
+    def _finish(self, job: Job, findings: Findings, results: Sequence[Result], steps: Steps) -> None:
+        """Mark the job done and its results owed, together or not at all."""
+        destinations = destinations_for(job.calling_ae_title, job.model, self._rules)
+        report, now = _report(findings, steps), self._now()
+        with self._engine.begin() as connection:
+            ours = queue.finish(connection, job.id, self._name, report, now)
+            if ours:
+                outbox.owe(connection, job.id, results, destinations, now)
+        if ours:
+            _log.info(
+                "job done",
+                action="analyse",
+                job=job.id,
+                model=job.model,
+                summary=findings.summary,
+                destinations=destinations,
+                seconds=steps.seconds,
+            )
+        else:
+            _log.warning("lease lost, results dropped", action="analyse", job=job.id, model=job.model)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        with self._engine.begin() as connection:
+            queue.fail(connection, job.id, self._name, reason, self._now())
+        _log.error("job failed", action="refuse", job=job.id, model=job.model, reason=reason)
+
+    def _retry(self, job: Job, reason: str) -> None:
+        """Try again later, but not for ever: what we do not understand may never go well."""
+        if job.attempts >= self._policy.maximum_attempts:
+            self._fail(job, reason)
+        else:
+            self._postpone(job, reason)
+
+    def _postpone(self, job: Job, reason: str) -> None:
+        wait = delay(job.attempts, timedelta(seconds=self._policy.retry_seconds), _LONGEST_WAIT)
+        with self._engine.begin() as connection:
+            queue.postpone(connection, job.id, self._name, reason, self._now() + wait)
+        _log.warning("job put off", action="analyse", job=job.id, reason=reason, wait_seconds=wait.total_seconds())
+
+    @contextmanager
+    def _heartbeat(self, job: Job) -> Iterator[None]:
+        """Renew the lease in a thread while the job is being done."""
+        done = Event()
+
+        def beat() -> None:
+            while not done.wait(self._policy.lease_seconds / _BEATS_PER_LEASE):
+                try:
+                    with self._engine.begin() as connection:
+                        queue.heartbeat(connection, job.id, self._name, self._now() + self._lease)
+                except DatabaseError as error:
+                    _log.warning("heartbeat missed", action="claim", job=job.id, reason=str(error))
+
+        thread = Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def _report(findings: Findings, steps: Steps) -> str:
+    """Return the job's report as JSON."""
+    return json.dumps(
+        {
+            "algorithm": f"{findings.algorithm.name} {findings.algorithm.full_version}",
+            "task": findings.task,
+            "summary": findings.summary,
+            "present": findings.present,
+            "scores": {score.label: round(score.value, 4) for score in findings.scores},
+            "seconds": steps.seconds,
+        }
+    )

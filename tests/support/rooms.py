@@ -1,0 +1,69 @@
+"""The parts of a node as tests need them: settings that differ from the defaults, series already received."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+from sqlalchemy import Engine
+from support.scu import encode_data_set, flair_series
+
+from config.load import load_settings
+from config.settings import Settings
+from db import queue, views
+from db.engine import reading
+from db.records import Job, NewJob
+from node.receive import Receiver, StoreRequest
+from node.status import Status
+from node.storage import Storage
+
+NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def settings(**changes: object) -> Settings:
+    """Return the default settings but for ``part__key=value``."""
+    return load_settings(None, {f"GLIA_{name.upper()}": _as_text(value) for name, value in changes.items()})
+
+
+def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | None = None, at: datetime = NOW) -> str:
+    """Receive a series as the listener would, and return its UID."""
+    receiver = Receiver(Storage(folder, minimum_free_mb=0), engine)
+    data_sets = series or flair_series()
+    for data_set in data_sets:
+        request = StoreRequest(
+            affected_sop_class_uid=data_set.SOPClassUID,
+            affected_sop_instance_uid=data_set.SOPInstanceUID,
+            transfer_syntax_uid=ExplicitVRLittleEndian,
+            calling_ae_title="SCANNER",
+            data_set=encode_data_set(data_set),
+        )
+        assert receiver.receive(request, at).status == Status.SUCCESS
+    return str(data_sets[0].SeriesInstanceUID)
+
+
+def enqueue_series(engine: Engine, folder: Path, model: str, series: Sequence[Dataset] | None = None) -> NewJob:
+    """Receive a series and enqueue a job of it."""
+    data_sets = series or flair_series()
+    job = NewJob(
+        model=model,
+        study_instance_uid=data_sets[0].StudyInstanceUID,
+        series_instance_uids=(receive_series(engine, folder, data_sets),),
+        generation=0,
+        calling_ae_title="SCANNER",
+    )
+    with engine.begin() as connection:
+        queue.enqueue(connection, job, NOW)
+    return job
+
+
+def only_job(engine: Engine, new: NewJob) -> Job:
+    """Return the one job of a study."""
+    with reading(engine) as connection:
+        (job,) = views.jobs_of_study(connection, new.study_instance_uid)
+    return job
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

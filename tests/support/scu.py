@@ -1,0 +1,141 @@
+"""A sender of tests: makes small MR series and sends files over a real association, well-formed or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage, generate_uid
+from pynetdicom import AE, _config
+from pynetdicom.association import Association
+
+SHAPE = (6, 16, 16)
+PATIENT_NAME = "Secret^Patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the receiver answered to one file."""
+
+    status: int
+    comment: str
+
+
+def flair_series(
+    slices: int = SHAPE[0], description: str = "AX FLAIR", series_uid: str = "", study_uid: str = ""
+) -> list[Dataset]:
+    """Return the data sets of a small axial series; the description decides what it is taken for."""
+    series_uid, study_uid = series_uid or generate_uid(None), study_uid or generate_uid(None)
+    frame_of_reference = generate_uid(None)
+    voxels = np.random.default_rng(0).integers(0, 900, (slices, *SHAPE[1:])).astype("<u2")
+    return [_slice(voxels[k], k, description, series_uid, study_uid, frame_of_reference) for k in range(slices)]
+
+
+def encode_data_set(data_set: Dataset, implicit: bool = False) -> bytes:
+    """Return a data set as bytes, little endian, without file meta information."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, implicit
+    write_dataset(buffer, data_set)
+    return bytes(buffer.getvalue())
+
+
+def write_file(
+    path: Path,
+    data_set: Dataset,
+    *,
+    encoded: bytes | None = None,
+    sop_instance_uid: str | None = None,
+    sop_class_uid: str | None = None,
+    implicit: bool = False,
+) -> Path:
+    """Write a file to be sent; what it claims to be, and its bytes, may differ from the data set.
+
+    Parameters
+    ----------
+    encoded
+        The bytes of the data set as they go over the wire, when they are not to be well-formed.
+    sop_instance_uid, sop_class_uid
+        What the C-STORE request says, when it is not what the data set says.
+    """
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = sop_class_uid or data_set.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = sop_instance_uid or data_set.SOPInstanceUID
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    head = BytesIO()
+    write_file_meta_info(head, meta, enforce_standard=False)
+    body = encode_data_set(data_set, implicit) if encoded is None else encoded
+    path.write_bytes(b"".join((bytes(128), b"DICM", head.getvalue(), body)))
+    return path
+
+
+def write_series(folder: Path, series: Sequence[Dataset]) -> list[Path]:
+    """Write a series as files to be sent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [write_file(folder / f"{number:03}.dcm", data_set) for number, data_set in enumerate(series)]
+
+
+def associate(
+    port: int, calling: str = "SCANNER", called: str = "GLIA", sop_class: str = MRImageStorage
+) -> Association:
+    """Request an association with a node on a loopback port; it may have been rejected."""
+    ae = AE(ae_title=calling)
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = 20
+    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        ae.add_requested_context(sop_class, syntax)
+    return ae.associate("127.0.0.1", port, ae_title=called)
+
+
+def store(association: Association, path: Path) -> Sent:
+    """Send one file byte for byte over an open association."""
+    _config.STORE_SEND_CHUNKED_DATASET = True  # else pynetdicom decodes the file and mends what is wrong with it
+    response = association.send_c_store(path)
+    return Sent(response.get("Status", -1), response.get("ErrorComment", ""))
+
+
+def send(port: int, paths: Sequence[Path], calling: str = "SCANNER", called: str = "GLIA") -> list[Sent]:
+    """Send files over one association and release it."""
+    association = associate(port, calling, called)
+    assert association.is_established
+    answers = [store(association, path) for path in paths]
+    association.release()
+    return answers
+
+
+def _slice(
+    pixels: np.ndarray, k: int, description: str, series_uid: str, study_uid: str, frame_of_reference: str
+) -> Dataset:
+    data_set = Dataset()
+    data_set.SOPClassUID = MRImageStorage
+    data_set.SOPInstanceUID = generate_uid(None)
+    data_set.StudyDate, data_set.StudyTime = "20240102", "030405"
+    data_set.AccessionNumber = ""
+    data_set.Modality = "MR"
+    data_set.Manufacturer = "Nobody"
+    data_set.ReferringPhysicianName = ""
+    data_set.SeriesDescription = description
+    data_set.PatientName, data_set.PatientID = PATIENT_NAME, "SECRET-1"
+    data_set.PatientBirthDate, data_set.PatientSex = "", ""
+    data_set.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
+    data_set.ScanningSequence, data_set.SequenceVariant = ["SE", "IR"], "SK"
+    data_set.ScanOptions, data_set.MRAcquisitionType = "", "2D"
+    data_set.SliceThickness = 5
+    data_set.RepetitionTime, data_set.EchoTime, data_set.InversionTime = 9000, 120, 2500
+    data_set.EchoTrainLength = 16
+    data_set.PatientPosition = "HFS"
+    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = study_uid, series_uid
+    data_set.StudyID, data_set.SeriesNumber, data_set.InstanceNumber = "1", 3, k + 1
+    data_set.ImagePositionPatient = [-120, -120, 5.0 * k]
+    data_set.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    data_set.FrameOfReferenceUID = frame_of_reference
+    data_set.PositionReferenceIndicator = ""
+    data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, "MONOCHROME2"
+    data_set.Rows, data_set.Columns = pixels.shape
+    data_set.PixelSpacing = [15, 15]
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 16, 12, 11
+    data_set.PixelRepresentation = 0
+    data_set.PixelData = pixels.tobytes()
+    return data_set

@@ -1,0 +1,190 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine
+from support.records import NOW, after, instance
+
+from db import inbox
+from db.inbox import Reception
+from db.records import SeriesRecord, SeriesState
+
+SERIES = "1.2.3.1"
+QUIET = timedelta(seconds=10)
+
+
+def look(conn: Connection) -> SeriesRecord:
+    found = inbox.series(conn, SERIES)
+    assert found is not None
+    return found
+
+
+def quiet(conn: Connection, seconds: float, on_release: tuple[str, ...] = ()) -> list[str]:
+    return [found.series_instance_uid for found in inbox.quiet_series(conn, after(seconds), QUIET, on_release)]
+
+
+def test_the_first_instance_opens_its_series(engine: Engine) -> None:
+    sent = instance()
+
+    with engine.begin() as conn:
+        assert inbox.receive(conn, sent) is Reception.NEW
+
+        assert inbox.instances(conn, SERIES) == (sent,)
+        assert look(conn) == SeriesRecord(
+            series_instance_uid=SERIES,
+            study_instance_uid="1.2.3",
+            calling_ae_title="PACS",
+            modality="MR",
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.4",
+            series_description="FLAIR",
+            instances=1,
+            first_received_at=NOW,
+            last_received_at=NOW,
+            released_at=None,
+            generation=0,
+            state=SeriesState.RECEIVING,
+            reason="",
+        )
+
+
+def test_further_instances_are_counted_and_the_last_sender_is_remembered(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.2", sender="MR1"))
+        inbox.receive(conn, instance(sop="1.2.3.1.1", sender="PACS", received_at=after(3)))
+
+        got = look(conn)
+        assert (got.instances, got.first_received_at, got.last_received_at) == (2, NOW, after(3))
+        assert got.calling_ae_title == "PACS"
+        assert [one.sop_instance_uid for one in inbox.instances(conn, SERIES)] == ["1.2.3.1.2", "1.2.3.1.1"]
+
+
+def test_the_same_bytes_again_change_nothing(engine: Engine) -> None:
+    first = instance(path=Path("/data/first.dcm"))
+    with engine.begin() as conn:
+        inbox.receive(conn, first)
+        inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+        before = look(conn)
+
+        again = inbox.receive(conn, instance(path=Path("/data/second.dcm"), received_at=after(60)))
+
+        assert again is Reception.DUPLICATE
+        assert look(conn) == before
+        assert inbox.instances(conn, SERIES) == (first,)
+
+
+def test_other_bytes_under_the_same_uid_take_the_place_and_reopen_the_series(engine: Engine) -> None:
+    newer = instance(sha256="bb", path=Path("/data/newer.dcm"), received_at=after(60))
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+        inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+
+        assert inbox.receive(conn, newer) is Reception.REPLACED
+
+        assert inbox.instances(conn, SERIES) == (newer,)
+        got = look(conn)
+        assert (got.instances, got.state, got.generation) == (1, SeriesState.RECEIVING, 1)
+
+
+def test_a_uid_used_in_two_series_stays_in_both(engine: Engine) -> None:
+    with engine.begin() as conn:
+        assert inbox.receive(conn, instance(sop="1.9", series="1.2.3.1")) is Reception.NEW
+        assert inbox.receive(conn, instance(sop="1.9", series="1.2.3.2", sha256="bb")) is Reception.NEW
+
+        assert len(inbox.instances(conn, "1.2.3.1")) == 1
+        assert len(inbox.instances(conn, "1.2.3.2")) == 1
+
+
+@pytest.mark.parametrize("state", [SeriesState.ENQUEUED, SeriesState.REFUSED])
+def test_a_late_instance_starts_one_new_generation(engine: Engine, state: SeriesState) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        inbox.settle(conn, SERIES, 0, state, "why")
+
+        inbox.receive(conn, instance(sop="1.2.3.1.2"))
+        inbox.receive(conn, instance(sop="1.2.3.1.3"))
+
+        got = look(conn)
+        assert (got.generation, got.state, got.reason, got.instances) == (1, SeriesState.RECEIVING, "", 3)
+
+
+def test_a_series_is_quiet_exactly_when_the_time_has_passed(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+
+        assert quiet(conn, 9.999) == []
+        assert quiet(conn, 10) == [SERIES]
+
+
+def test_a_new_instance_starts_the_wait_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        inbox.receive(conn, instance(sop="1.2.3.1.2", received_at=after(8)))
+
+        assert quiet(conn, 17) == []
+        assert quiet(conn, 18) == [SERIES]
+
+
+@pytest.mark.parametrize(
+    ("on_release", "complete"), [(("PACS",), True), (("*",), True), (("MR1",), False), ((), False)]
+)
+def test_a_release_completes_the_series_of_trusted_senders(
+    engine: Engine, on_release: tuple[str, ...], complete: bool
+) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sender="PACS"))
+        assert quiet(conn, 1, on_release) == []
+
+        inbox.release(conn, [SERIES], after(1))
+
+        assert look(conn).released_at == after(1)
+        assert quiet(conn, 1, on_release) == ([SERIES] if complete else [])
+
+
+def test_an_instance_after_the_release_takes_it_back(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        inbox.release(conn, [SERIES], after(1))
+        inbox.receive(conn, instance(sop="1.2.3.1.2", received_at=after(2)))
+
+        assert look(conn).released_at is None
+        assert quiet(conn, 3, ("*",)) == []
+
+
+def test_a_release_concerns_only_the_series_named(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.1.1", series="1.1"))
+        inbox.receive(conn, instance(sop="1.2.1", series="1.2"))
+
+        inbox.release(conn, ["1.2", "1.99"], after(1))
+        inbox.release(conn, [], after(1))
+
+        assert quiet(conn, 1, ("*",)) == ["1.2"]
+
+
+def test_a_settled_series_is_not_found_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+
+        assert inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "no MR")
+
+        assert quiet(conn, 1000) == []
+        assert (look(conn).state, look(conn).reason) == (SeriesState.REFUSED, "no MR")
+
+
+def test_settling_twice_or_an_old_generation_is_refused(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        assert inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+        assert not inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "second look")
+
+        inbox.receive(conn, instance(sop="1.2.3.1.2"))  # generation 1
+        assert not inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+
+        assert look(conn).state is SeriesState.RECEIVING
+
+
+def test_an_unknown_series_is_none_and_empty(engine: Engine) -> None:
+    with engine.begin() as conn:
+        assert inbox.series(conn, "1.99") is None
+        assert inbox.instances(conn, "1.99") == ()
+        assert not inbox.settle(conn, "1.99", 0, SeriesState.ENQUEUED, "")

@@ -1,0 +1,172 @@
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine
+from support.records import NOW, after, new_job
+
+from db import queue
+from db.records import Job, JobState
+from db.rows import jobs_where
+
+LEASE = timedelta(seconds=60)
+
+
+def claim(conn: Connection, worker: str = "w1", seconds: float = 0) -> Job | None:
+    return queue.claim(conn, worker, after(seconds), LEASE, maximum_attempts=3)
+
+
+def claimed(conn: Connection, worker: str = "w1", seconds: float = 0) -> Job:
+    job = claim(conn, worker, seconds)
+    assert job is not None
+    return job
+
+
+def look(conn: Connection) -> Job:
+    (job,) = jobs_where(conn)
+    return job
+
+
+def test_a_job_comes_back_as_it_was_asked_for(engine: Engine) -> None:
+    with engine.begin() as conn:
+        job_id = queue.enqueue(conn, new_job(series=("1.2", "1.1"), generation=2), NOW)
+        assert job_id is not None
+
+        assert claimed(conn, seconds=5) == Job(
+            id=job_id,
+            model="segment_unet2d",
+            study_instance_uid="1.2.3",
+            series_instance_uids=("1.1", "1.2"),
+            generation=2,
+            calling_ae_title="PACS",
+            state=JobState.RUNNING,
+            attempts=1,
+            reason="",
+            enqueued_at=NOW,
+            started_at=after(5),
+            finished_at=None,
+            report="",
+        )
+
+
+def test_a_second_look_enqueues_nothing(engine: Engine) -> None:
+    with engine.begin() as conn:
+        assert queue.enqueue(conn, new_job(series=("1.1", "1.2")), NOW) is not None
+
+        assert queue.enqueue(conn, new_job(series=("1.2", "1.1")), after(1)) is None
+        assert len(jobs_where(conn)) == 1
+
+
+def test_another_model_series_or_generation_is_another_job(engine: Engine) -> None:
+    with engine.begin() as conn:
+        asked = [new_job(), new_job(model="other"), new_job(series=("1.9",)), new_job(generation=1)]
+
+        assert None not in [queue.enqueue(conn, new, NOW) for new in asked]
+
+
+def test_jobs_are_claimed_in_order_and_once(engine: Engine, other_engine: Engine) -> None:
+    with engine.begin() as conn:
+        ids = [queue.enqueue(conn, new_job(series=(f"1.{n}",)), NOW) for n in range(3)]
+
+    got = []
+    for taker in (engine, other_engine, engine):
+        with taker.begin() as conn:
+            got.append(claimed(conn).id)
+    with other_engine.begin() as conn:
+        assert claim(conn) is None
+    assert got == ids
+
+
+def test_a_silent_worker_loses_its_job_when_the_lease_is_over(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        first = claimed(conn, "w1")
+
+        assert claim(conn, "w2", seconds=59) is None
+        second = claimed(conn, "w2", seconds=60)
+
+        assert (second.id, second.attempts) == (first.id, 2)
+        assert not queue.heartbeat(conn, first.id, "w1", after(200))
+        assert not queue.finish(conn, first.id, "w1", "{}", after(61))
+        assert not queue.fail(conn, first.id, "w1", "x", after(61))
+        assert not queue.postpone(conn, first.id, "w1", "x", after(61))
+        assert not queue.hand_back(conn, first.id, "w1")
+        assert look(conn) == second
+
+
+def test_a_heartbeat_keeps_the_job(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        job = claimed(conn)
+
+        assert queue.heartbeat(conn, job.id, "w1", after(100))
+
+        assert claim(conn, "w2", seconds=99) is None
+        assert claim(conn, "w2", seconds=100) is not None
+
+
+def test_a_job_that_kills_its_workers_fails_with_the_reason(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        for attempt in range(3):
+            assert claimed(conn, f"w{attempt}", seconds=60 * attempt).attempts == attempt + 1
+
+        assert claim(conn, "w3", seconds=179) is None
+        assert look(conn).state is JobState.RUNNING
+        assert claim(conn, "w3", seconds=180) is None
+
+        assert look(conn).state is JobState.FAILED
+        assert look(conn).reason == "its worker died in attempt 3, the last allowed"
+        assert look(conn).finished_at == after(180)
+        assert not queue.finish(conn, look(conn).id, "w2", "{}", after(181))
+
+
+def test_a_finished_job_keeps_its_report_and_is_not_claimed_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        job = claimed(conn)
+        queue.postpone(conn, job.id, "w1", "no memory", after(1))
+        claimed(conn, seconds=1)
+
+        assert queue.finish(conn, job.id, "w1", '{"seconds": 3}', after(9))
+
+        got = look(conn)
+        assert (got.state, got.report, got.finished_at) == (JobState.DONE, '{"seconds": 3}', after(9))
+        assert got.reason == ""
+        assert claim(conn, seconds=1000) is None
+        assert not queue.fail(conn, job.id, "w1", "too late", after(10))
+
+
+def test_a_failed_job_keeps_its_reason_and_is_not_claimed_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+
+        assert queue.fail(conn, claimed(conn).id, "w1", "slices are missing", after(2))
+
+        got = look(conn)
+        assert (got.state, got.reason, got.finished_at) == (JobState.FAILED, "slices are missing", after(2))
+        assert claim(conn, seconds=1000) is None
+
+
+def test_a_postponed_job_waits_for_its_time_and_lets_others_pass(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        other = queue.enqueue(conn, new_job(series=("1.9",)), NOW)
+        job = claimed(conn)
+
+        assert queue.postpone(conn, job.id, "w1", "no memory", after(30))
+
+        assert claimed(conn, seconds=29).id == other
+        assert claim(conn, seconds=29) is None
+        again = claimed(conn, seconds=30)
+        assert (again.id, again.attempts, again.reason) == (job.id, 2, "no memory")
+
+
+def test_a_job_handed_back_waits_as_if_nobody_had_taken_it(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        job = claimed(conn)
+
+        assert queue.hand_back(conn, job.id, "w1")
+
+        got = look(conn)
+        assert (got.state, got.attempts, got.started_at) == (JobState.WAITING, 0, None)
+        assert claimed(conn, "w2").attempts == 1

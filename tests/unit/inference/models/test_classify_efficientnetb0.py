@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dicom_io.case import Case
+from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
+from inference.card import ModelCard
+from inference.errors import UnsuitableCase
+from inference.models.classify_efficientnetb0 import LABELS, as_input, build, interpret, prepare
+
+CARD = ModelCard(
+    "classify_efficientnetb0", "0", "classification", ("t1c", "t1"), LABELS, (32, 32, 3), {}, 0.5, "w", "s", {}
+)
+AXIAL = Geometry((0.0, 0.0, 0.0), column_step=(1.0, 0.0, 0.0), row_step=(0.0, 1.0, 0.0), slice_step=(0.0, 0.0, 5.0))
+
+
+def case_of(**arrays: np.ndarray) -> Case:
+    volumes = {}
+    for sequence, array in arrays.items():
+        header = SeriesHeader("1", f"series of {sequence}", "", "MR", "", "1", sequence)
+        sources = tuple(SourceFrame(Path("x"), frame, "") for frame in range(len(array)))
+        volumes[sequence] = Volume(array.astype(np.float32), AXIAL, header, sources)
+    return Case("1", volumes)
+
+
+def test_the_network_gives_four_probabilities_a_slice() -> None:
+    output = build((32, 32, 3)).predict(np.zeros((2, 32, 32, 3)), verbose=0)
+
+    assert output.shape == (2, 4)
+    np.testing.assert_allclose(output.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_a_picture_is_padded_to_a_square_and_not_stretched() -> None:
+    picture = np.full((64, 32), 200)
+    picture[:, ::2] = 0
+
+    shown = as_input(picture, 64)
+
+    assert shown.shape == (64, 64, 3)
+    assert not shown[:, :16].any()
+    assert not shown[:, 48:].any()
+    assert shown[:, 16:48].any()
+
+
+def test_post_contrast_is_preferred_to_plain_t1() -> None:
+    case = case_of(t1=np.ones((3, 8, 8)), t1c=np.ones((5, 8, 8)))
+
+    findings = interpret(np.full((5, 4), 0.25), case, CARD)
+
+    assert len(prepare(case, 32)) == 5
+    assert findings.series_instance_uid == "series of t1c"
+
+
+def test_a_tumour_on_a_few_slices_decides_for_the_series() -> None:
+    slices = np.tile([0.02, 0.02, 0.95, 0.01], (20, 1))
+    slices[8:13] = [0.05, 0.9, 0.03, 0.02]
+
+    findings = interpret(slices, case_of(t1c=np.ones((20, 8, 8))), CARD)
+
+    assert findings.present
+    assert findings.summary == "meningioma is the likeliest tumour type, score 90%, from 20 slices"
+    assert [score.label for score in findings.scores] == list(LABELS)
+
+
+def test_no_suspicious_slice_is_a_negative_finding() -> None:
+    findings = interpret(np.tile([0.02, 0.02, 0.95, 0.01], (20, 1)), case_of(t1=np.ones((20, 8, 8))), CARD)
+
+    assert findings.present is False
+    assert findings.summary.startswith("No tumour found")
+
+
+def test_a_case_without_t1_is_unsuitable() -> None:
+    with pytest.raises(UnsuitableCase, match="needs a T1 series"):
+        prepare(case_of(flair=np.ones((3, 8, 8))), 32)
