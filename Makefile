@@ -49,6 +49,11 @@ serve: $(READY) ## the node itself: glia serve; CONFIG=file.toml
 train: $(READY) ## train the models anew; ARGS="..." go to python -m inference.training
 	@$(PYTHON) -m inference.training $(ARGS)
 
+.PHONY: bench
+bench: $(READY) ## measure: how many instances a second are received
+	@./setup.sh tools
+	@$(BIN)/pytest -q tests/bench/bench_*.py
+
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml, keeping pins that still fit; ARGS=--upgrade takes newer ones
 	@./setup.sh lock $(ARGS)

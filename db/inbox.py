@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum, auto
 
-from sqlalchemy import Connection, and_, case, insert, or_, select, true, update
+from sqlalchemy import Connection, and_, case, false, insert, or_, select, true, update
 
 from db import schema
 from db.records import ReceivedInstance, SeriesRecord, SeriesState
@@ -53,7 +53,7 @@ def release(conn: Connection, series_instance_uids: Collection[str], at: datetim
 
 
 def quiet_series(
-    conn: Connection, now: datetime, quiet: timedelta, on_release: Collection[str]
+    conn: Connection, now: datetime, quiet: timedelta, on_release: Collection[str], listening_since: datetime
 ) -> tuple[SeriesRecord, ...]:
     """Find the series that are complete.
 
@@ -65,13 +65,17 @@ def quiet_series(
         How long no instance must have come.
     on_release
         AE titles whose series are complete when their association is released; ``*`` is everyone.
+    listening_since
+        When senders could first reach us: before that their silence says nothing.
     """
     table = schema.series
+    since = now - quiet
+    silent = table.c.last_received_at <= since if listening_since <= since else false()
     trusted = true() if EVERY_SENDER in on_release else table.c.calling_ae_title.in_(on_release)
     return series_where(
         conn,
         table.c.state == SeriesState.RECEIVING,
-        or_(table.c.last_received_at <= now - quiet, and_(table.c.released_at.is_not(None), trusted)),
+        or_(silent, and_(table.c.released_at.is_not(None), trusted)),
     )
 
 

@@ -39,7 +39,7 @@ _GROUP_OF = {  # PS3.3 C.7.6.16.2 and C.8.13.5: the functional group that holds 
 }
 _NONSENSE = (
     *(InvalidDicomError, BytesLengthException, OSError, struct.error),
-    *(ValueError, TypeError, KeyError, EOFError, OverflowError, NotImplementedError),
+    *(AttributeError, EOFError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError),
 )
 """What pydicom raises on nonsense, some of it only when a value is asked for."""
 _COUNT_OF = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
@@ -125,7 +125,7 @@ def read_frames(dataset: Dataset, path: Path) -> tuple[Frame, ...]:
     if sop_class not in MR_IMAGES or modality != "MR":
         raise NotAnImage(f"{path.name} is {sop_class.name or 'an object'} of modality {modality!r}, not an MR image")
     count = int(_numbers(dataset, "NumberOfFrames", path, default=(1.0,))[0])
-    groups = len(_value(dataset, "PerFrameFunctionalGroupsSequence") or ())
+    groups = len(_items(dataset, "PerFrameFunctionalGroupsSequence"))
     if count != (groups or 1):
         raise UnreadableFile(f"{path.name} has {count} frames, but functional groups for {groups}")
     return tuple(_frame(dataset, path, index) for index in range(count))
@@ -188,18 +188,29 @@ def _enhanced_scanning_sequence(dataset: Dataset) -> tuple[str, ...]:
 
 def _contrast_agent(dataset: Dataset) -> str:
     """Return Contrast/Bolus Agent, or the meaning of its code in Enhanced MR."""
-    agents: Sequence[Dataset] = _value(dataset, "ContrastBolusAgentSequence") or []
-    return _text(dataset, "ContrastBolusAgent") or (_text(agents[0], "CodeMeaning") if len(agents) else "")
+    agents = _items(dataset, "ContrastBolusAgentSequence")
+    return _text(dataset, "ContrastBolusAgent") or (_text(agents[0], "CodeMeaning") if agents else "")
 
 
 def _value(dataset: Dataset, keyword: str, frame: int = 0) -> Any:
     """Return an attribute of a frame: of its own functional groups, of the shared ones, or of the data set."""
+    if group := _GROUP_OF.get(keyword):
+        own = _items(dataset, "PerFrameFunctionalGroupsSequence")[frame : frame + 1]
+        shared = _items(dataset, "SharedFunctionalGroupsSequence")[:1]
+        for groups in (*own, *shared):
+            for item in _items(groups, group)[:1]:
+                if keyword in item:
+                    return _plain_value(item, keyword)
+    return _plain_value(dataset, keyword)
+
+
+def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
+    value = _plain_value(dataset, keyword)
+    return value if isinstance(value, pydicom.Sequence) else ()
+
+
+def _plain_value(dataset: Dataset, keyword: str) -> Any:
     try:
-        for place, index in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
-            groups: Sequence[Dataset] = dataset.get(place) or []
-            items = groups[index].get(_GROUP_OF.get(keyword, "")) if index < len(groups) else None
-            if items and keyword in items[0]:
-                return items[0].get(keyword)
         return dataset.get(keyword)
     except _NONSENSE as error:
         raise UnreadableFile(f"{keyword} cannot be decoded: {error}") from error

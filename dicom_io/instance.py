@@ -109,8 +109,6 @@ def identify(part10: bytes) -> InstanceIdentity:
 
 
 def _identity(data: bytes, elements: Mapping[int, _Value], transfer_syntax: str) -> InstanceIdentity:
-    encodings = charset.convert_encodings(_text(data, elements, _CHARACTER_SET).split("\\"))
-    description = charset.decode_bytes(_bytes(data, elements, _SERIES_DESCRIPTION), encodings, set())
     return InstanceIdentity(
         sop_class_uid=_uid(data, elements, 0x00080016),
         sop_instance_uid=_uid(data, elements, 0x00080018),
@@ -118,8 +116,18 @@ def _identity(data: bytes, elements: Mapping[int, _Value], transfer_syntax: str)
         series_instance_uid=_uid(data, elements, 0x0020000E),
         modality=_text(data, elements, _MODALITY),
         transfer_syntax_uid=transfer_syntax,
-        series_description=description.strip(" \0"),
+        series_description=_description(data, elements),
     )
+
+
+def _description(data: bytes, elements: Mapping[int, _Value]) -> str:
+    """Decode Series Description; a character set that there is not costs its letters, not the instance."""
+    encoded = _bytes(data, elements, _SERIES_DESCRIPTION)
+    try:
+        encodings = charset.convert_encodings(_text(data, elements, _CHARACTER_SET).split("\\"))
+        return charset.decode_bytes(encoded, encodings, set()).strip(" \0")
+    except (LookupError, ValueError):
+        return encoded.decode("ascii", "replace").strip(" \0")
 
 
 def _check_announced(announced: Mapping[int, str], identity: InstanceIdentity) -> None:

@@ -84,7 +84,7 @@ def _read_slices(paths: Sequence[Path]) -> tuple[SeriesHeader, list[Slice]]:
         headers.setdefault(header.series_instance_uid, header)
         slices.extend(zip(frames, decode(dataset, [(f.slope, f.intercept) for f in frames]), strict=True))
     if not slices:
-        raise MissingSlices("no slices")
+        raise MissingSlices(f"a volume needs at least {_FEWEST_SLICES} slices, there are none")
     if len(headers) > 1:
         raise MixedGeometry(f"files of {len(headers)} series: {', '.join(headers)}")
     return next(iter(headers.values())), slices
@@ -121,7 +121,7 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     """Return the patient vector from one slice to the next; refuse gaps and sheared stacks."""
     count = len(positions)
     if count < _FEWEST_SLICES:
-        raise MissingSlices(f"{count} slices; at least {_FEWEST_SLICES} make a volume")
+        raise MissingSlices(f"a volume needs at least {_FEWEST_SLICES} slices, there are {count}")
     along = positions @ normal
     gaps = np.diff(along)
     usual = float(np.median(gaps))

@@ -37,20 +37,34 @@ def verify_seg(encoded: bytes, volume: Volume, mask: Mask) -> None:
     dicom_io.errors.ResultMismatch
         When it does not; the message says by how much.
     """
+    if mask.series_instance_uid != volume.header.series_instance_uid:
+        raise ResultMismatch(f"the mask is on the grid of series {mask.series_instance_uid}, not on the volume's")
     dataset = dcmread(BytesIO(encoded))
-    _check_source(dataset, volume)
-    _check_grid(dataset, volume)
-    decoded = np.zeros_like(mask.array)
-    for number, slice_, plane in _frames(dataset, volume):
-        if (decoded[slice_][plane] == number).any():
-            raise ResultMismatch(f"SEG holds segment {number} twice on slice {slice_}")
-        decoded[slice_][plane] = number
+    decoded = decode_seg(dataset, volume)
     wrong = int(np.count_nonzero(decoded != mask.array))
     if wrong:
         raise ResultMismatch(f"SEG differs from the mask in {wrong} of {mask.array.size} voxels")
     listed = [int(item.SegmentNumber) for item in dataset.SegmentSequence]
     if listed != [segment.number for segment in mask.segments]:
         raise ResultMismatch(f"SEG lists segments {listed}")
+
+
+def decode_seg(dataset: Dataset, volume: Volume) -> NDArray[np.uint8]:
+    """Return the mask (slices, rows, columns) that a SEG holds on the grid of its source series.
+
+    Raises
+    ------
+    dicom_io.errors.ResultMismatch
+        When it is not on that grid, or its source images and positions contradict each other.
+    """
+    _check_source(dataset, volume)
+    _check_grid(dataset, volume)
+    decoded = np.zeros(volume.array.shape, dtype=np.uint8)
+    for number, slice_, plane in _frames(dataset, volume):
+        if (decoded[slice_][plane] == number).any():
+            raise ResultMismatch(f"SEG holds segment {number} twice on slice {slice_}")
+        decoded[slice_][plane] = number
+    return decoded
 
 
 def _check_source(dataset: Dataset, volume: Volume) -> None:
@@ -79,9 +93,9 @@ def _check_grid(dataset: Dataset, volume: Volume) -> None:
     if not np.allclose(spacing, geometry.spacing, rtol=SPACING_TOLERANCE, atol=0):
         raise ResultMismatch(f"SEG has spacing {spacing.tolist()}, its volume {list(geometry.spacing)}")
     written = np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
-    directions = [np.array(step) / np.linalg.norm(step) for step in (geometry.column_step, geometry.row_step)]
-    if not np.allclose(written, np.concatenate(directions), rtol=0, atol=DIRECTION_TOLERANCE):
-        raise ResultMismatch(f"SEG has orientation {written.tolist()}, its volume {directions}")
+    meant = np.concatenate([np.array(v) / np.linalg.norm(v) for v in (geometry.column_step, geometry.row_step)])
+    if not np.allclose(written, meant, rtol=0, atol=DIRECTION_TOLERANCE):
+        raise ResultMismatch(f"SEG has orientation {written.tolist()}, its volume {meant.tolist()}")
 
 
 def _frames(dataset: Dataset, volume: Volume) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
@@ -145,7 +159,9 @@ def _check_references(report: Dataset, case: Case, seg_uid: str | None) -> None:
         for image in series.ReferencedSOPSequence
     }
     inputs = {source.sop_instance_uid for volume in case.volumes.values() for source in volume.sources}
-    _expect("evidence", sorted(evidence), sorted(inputs | ({seg_uid} if seg_uid else set())))
+    meant = inputs | ({seg_uid} if seg_uid else set())
+    if evidence != meant:
+        raise ResultMismatch(f"evidence lacks {len(meant - evidence)} objects, {len(evidence - meant)} are foreign")
     for item in _tree(report):
         for reference in item.get("ReferencedSOPSequence", []):
             if reference.ReferencedSOPInstanceUID not in evidence:

@@ -30,6 +30,9 @@ from inference.card import read_card
 from inference.errors import UnknownModel
 from node import log
 from node.completion import Completion
+from node.demo.errors import DemoError
+from node.demo.pacs import Address
+from node.demo.run import Plan, run_demo
 from node.errors import NodeError
 from node.listener import Listener
 from node.loop import Loop, stop_on_signals
@@ -85,10 +88,10 @@ def glia(
 def serve(config: ConfigFile = None) -> None:
     """Run the listener, the worker and the sender together."""
     settings = _settings(config)
+    _needs(settings)
     with _reporting():
         Storage(settings.storage.folder, settings.storage.minimum_free_mb)
         _open(settings).dispose()
-    _needs(settings)
     loop = Loop(_SUPERVISION_SECONDS)
     stop_on_signals(loop.stop)
     if not supervise({room: _command(room, config) for room in ROOMS}, loop, _GRACE_SECONDS):
@@ -99,6 +102,7 @@ def serve(config: ConfigFile = None) -> None:
 def listen(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False) -> None:
     """Receive instances, and enqueue the series that are complete."""
     settings = _settings(config)
+    needs = _needs(settings)
     with _reporting():
         storage = Storage(settings.storage.folder, settings.storage.minimum_free_mb)
         storage.remove_leftovers()
@@ -108,7 +112,7 @@ def listen(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False
             engine,
             settings.listener,
             Receiver(storage, engine),
-            Completion(engine, settings.completion, _needs(settings)),
+            Completion(engine, settings.completion, needs, _now()),
             loop.wake,
             _now,
         )
@@ -122,6 +126,7 @@ def listen(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False
 def work(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False) -> None:
     """Analyse what is enqueued; the only room that loads TensorFlow."""
     settings = _settings(config)
+    _needs(settings)
     with _reporting():
         storage = Storage(settings.storage.folder, settings.storage.minimum_free_mb)
         installation = storage.installation(uuid.uuid4().hex)
@@ -165,6 +170,23 @@ def status(config: ConfigFile = None) -> None:
         for state, number in states.items():
             table.add_row(kind, state, str(number))
     Console().print(table)
+
+
+@app.command()
+def demo(
+    study: Annotated[Path | None, typer.Option(help="A folder of DICOM files; else a phantom is scanned.")] = None,
+    pacs: Annotated[str, typer.Option(help="host:port:AE_TITLE of a real PACS; else one is embedded.")] = "",
+    out: Annotated[Path, typer.Option(help="Where results and the picture go.")] = Path("out/demo"),
+) -> None:
+    """Send a study to a node of its own, and show what comes back."""
+    try:
+        plan = Plan(study, Address.parse(pacs) if pacs else None, out)
+        came_through = run_demo(plan, Console())
+    except (DemoError, ValueError) as error:
+        typer.echo(f"The demo cannot run: {error}", err=True)
+        raise typer.Exit(2) from error
+    if not came_through:
+        raise typer.Exit(1)
 
 
 @app.command("config")

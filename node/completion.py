@@ -21,18 +21,25 @@ _log = structlog.get_logger()
 
 
 class Completion:
-    """Looks for complete series; a second look changes nothing."""
+    """Looks for complete series; a second look changes nothing.
 
-    def __init__(self, engine: Engine, policy: settings.Completion, needs: Sequence[ModelNeed]) -> None:
+    ``listening_since`` is when senders could first reach the node: a series that was cut off when it died is not
+    quiet before its sender has had the quiet time to go on.
+    """
+
+    def __init__(
+        self, engine: Engine, policy: settings.Completion, needs: Sequence[ModelNeed], listening_since: datetime
+    ) -> None:
         self._engine = engine
         self._quiet = timedelta(seconds=policy.quiet_seconds)
         self._on_release = policy.complete_on_release
         self._needs = tuple(needs)
+        self._listening_since = listening_since
 
     def look(self, now: datetime) -> int:
         """Settle every series that is complete; return how many were."""
         with reading(self._engine) as connection:
-            complete = inbox.quiet_series(connection, now, self._quiet, self._on_release)
+            complete = inbox.quiet_series(connection, now, self._quiet, self._on_release, self._listening_since)
         return sum(self._try_to_settle(series, now) for series in complete)
 
     def _try_to_settle(self, series: SeriesRecord, now: datetime) -> bool:

@@ -118,6 +118,8 @@ class Listener:
         with self._lock:
             series = self._touched.pop(event.assoc, set())
             released = series.difference(*self._touched.values())
+        if series:
+            _log.info("association released", action="receive", calling_ae_title=_calling(event), series=sorted(series))
         if not released:
             return
         try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from types import FrameType
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Loop:
@@ -55,7 +55,7 @@ def stop_on_signals(stop: Callable[[], None], parent_pipe: int | None = None) ->
     told, teller = os.pipe()
     os.set_blocking(teller, False)
     signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
-    for number in _STOP_SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, _noted)
     watched = [told] if parent_pipe is None else [told, parent_pipe]
 

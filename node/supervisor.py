@@ -9,12 +9,15 @@ from datetime import timedelta
 import structlog
 
 from node.backoff import delay
-from node.loop import Loop
+from node.loop import STOP_SIGNALS, Loop
 
 _FIRST_RESTART = timedelta(seconds=0.5)
 _SLOWEST_RESTART = timedelta(seconds=30)
 _STEADY_SECONDS = 60.0
 """A child that lived this long is restarted at once when it dies."""
+
+_IN_ORDER = (0, *(-number for number in STOP_SIGNALS))
+"""Exit statuses; a process that is still starting when it is told to leave ends by the signal itself."""
 
 _log = structlog.get_logger()
 
@@ -55,7 +58,7 @@ class Room:
         if self._process is None:
             return True
         with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(max(timeout_seconds, 0.0)) == 0
+            return self._process.wait(max(timeout_seconds, 0.0)) in _IN_ORDER
         self._process.kill()
         self._process.wait()
         _log.error("room killed", action="stop", room=self.name, reason="it did not leave in time")

@@ -1,6 +1,5 @@
 """Claims jobs, has them analysed, and writes down in one transaction what was found and to whom it is owed."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from inference.model import Model
 from node.backoff import delay
 from node.errors import Interrupted, Permanent, Transient
 from node.pipeline import Desk, Steps, analyse
+from node.report import JobReport
 from node.routing import destinations_for
 
 _BEATS_PER_LEASE = 3
@@ -116,7 +116,7 @@ class Worker:
     def _finish(self, job: Job, findings: Findings, results: Sequence[Result], steps: Steps) -> None:
         """Mark the job done and its results owed, together or not at all."""
         destinations = destinations_for(job.calling_ae_title, job.model, self._rules)
-        report, now = _report(findings, steps), self._now()
+        report, now = JobReport.of(findings, steps.seconds).to_json(), self._now()
         with self._engine.begin() as connection:
             ours = queue.finish(connection, job.id, self._name, report, now)
             if ours:
@@ -172,17 +172,3 @@ class Worker:
         finally:
             done.set()
             thread.join()
-
-
-def _report(findings: Findings, steps: Steps) -> str:
-    """Return the job's report as JSON."""
-    return json.dumps(
-        {
-            "algorithm": f"{findings.algorithm.name} {findings.algorithm.full_version}",
-            "task": findings.task,
-            "summary": findings.summary,
-            "present": findings.present,
-            "scores": {score.label: round(score.value, 4) for score in findings.scores},
-            "seconds": steps.seconds,
-        }
-    )

@@ -17,6 +17,8 @@ MOST_LINES = 250
 WITHOUT_A_UNIT_TEST = {
     "errors.py": "names and a base class",
     "__main__.py": "one call",
+    "db/records.py": "frozen rows, nothing to run",
+    "inference/model.py": "a Protocol, nothing to run",
 }
 BOUNDARIES = {
     "node/receive.py": "the C-STORE handler answers every failure with a status",
@@ -57,8 +59,9 @@ def test_tests_are_no_package() -> None:
 def test_every_module_has_its_unit_test_file(room: str) -> None:
     tested = {path.name.removeprefix("test_") for path in UNIT_TESTS if path.parts[0] == room}
     exempt = {"__init__.py", *WITHOUT_A_UNIT_TEST}
+    modules = [path for path in MODULES if path.parts[0] == room and not {path.name, str(path)} & exempt]
 
-    untested = [path for path in MODULES if path.parts[0] == room and path.name not in tested | exempt]
+    untested = [path for path in modules if path.name not in tested]
 
     assert not untested, f"no tests/unit/{room}/**/test_<module>.py for {_list(untested)}"
 

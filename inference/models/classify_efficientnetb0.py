@@ -72,7 +72,7 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
     likeliest = max(tumours, key=lambda label: tumours[label])
     present = 1.0 - float(scores[NO_TUMOUR]) >= card.threshold
     if present:
-        summary = f"{likeliest} is the likeliest tumour type, score {tumours[likeliest]:.0%}"
+        summary = f"{likeliest.capitalize()} is the likeliest tumour type, score {tumours[likeliest]:.0%}"
     else:
         summary = f"No tumour found, score {scores[NO_TUMOUR]:.0%}"
     return Findings(
@@ -82,7 +82,7 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
         present=present,
         scores=tuple(Score(label, float(score)) for label, score in zip(LABELS, scores, strict=True)),
         mask=None,
-        summary=f"{summary}, from {len(output)} slices",
+        summary=f"{summary}, from {len(output)} slices (threshold {card.threshold:.0%})",
     )
 
 

@@ -87,7 +87,7 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
         present=slices > 0,
         scores=(Score(LABEL, score),),
         mask=Mask(found.astype(np.uint8), (Segment(1, LABEL),), volume.header.series_instance_uid),
-        summary=summary,
+        summary=f"{summary} (threshold {card.threshold:.0%})",
     )
 
 

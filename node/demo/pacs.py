@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydicom.uid import UID
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 from pynetdicom.events import Event
 from pynetdicom.transport import ThreadedAssociationServer
@@ -35,12 +34,13 @@ class Address:
 
 
 class EmbeddedPacs:
-    """A storage SCP on a free loopback port; every object becomes ``folder/<SOP Instance UID>.dcm``."""
+    """A storage SCP on a free loopback port; every object becomes a file such as ``folder/SEG-819615.dcm``."""
 
     def __init__(self, folder: Path, ae_title: str = "DEMO_PACS") -> None:
         """Listen at once."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._names: dict[str, str] = {}
         entity = AE(ae_title=ae_title)
         entity.supported_contexts = AllStoragePresentationContexts
         server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, self._on_store)])
@@ -48,17 +48,17 @@ class EmbeddedPacs:
         self._server = server
         self.address = Address(ae_title, "127.0.0.1", int(server.server_address[1]))
 
-    def path_of(self, sop_instance_uid: str) -> Path:
-        """Return the file of an object."""
-        return self._folder / f"{sop_instance_uid}.dcm"
+    def name_of(self, sop_instance_uid: str) -> str:
+        """Return the file name of an object that was stored, and the UID of one that was not."""
+        return self._names.get(sop_instance_uid, sop_instance_uid)
 
     def stop(self) -> None:
         """Let no one in any more."""
         self._server.shutdown()
 
     def _on_store(self, event: Event) -> int:
-        uid = UID(str(event.request.AffectedSOPInstanceUID))  # type: ignore[union-attr]
-        if not uid.is_valid:
-            return 0xA900
-        self.path_of(uid).write_bytes(event.encoded_dataset())
+        stored = event.dataset
+        name = f"{stored.Modality}-{stored.SOPInstanceUID[-6:]}.dcm"
+        (self._folder / name).write_bytes(event.encoded_dataset())
+        self._names[str(stored.SOPInstanceUID)] = name
         return 0x0000

@@ -4,14 +4,15 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from dicom_io.mr import write_phantom_study
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from db.engine import open_database
 from db.records import DeliveryState, JobState
+from dicom_io.mr import write_phantom_study
 from dicom_io.phantom import brain_phantom
 from node.demo import follow
 from node.demo.errors import DemoError
@@ -22,6 +23,7 @@ from node.demo.serve import CALLING_AE_TITLE, QUIET_SECONDS, database_url, servi
 from node.demo.show import findings_table, panels
 
 PHANTOM_SEED = 2
+PHANTOM_ACQUIRED = datetime(2026, 1, 5, 8, 30, tzinfo=UTC)
 POLL_SECONDS = 0.1
 DISCLAIMER = "Research use only, not a medical device."
 
@@ -33,6 +35,16 @@ class Plan:
     study: Path | None
     pacs: Address | None
     out: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """Where results go: the PACS, what it calls them, and where the user finds them."""
+
+    out: Path
+    pacs: Address
+    name_of: Callable[[str], str]
+    where: str
 
 
 def run_demo(plan: Plan, console: Console) -> bool:
@@ -48,38 +60,38 @@ def run_demo(plan: Plan, console: Console) -> bool:
     if not outgoing:
         raise DemoError(f"there are no DICOM files below {plan.study}")
     if plan.pacs is not None:
-        return _run(plan, outgoing, plan.pacs, console)
+        return _run(_Show(plan.out, plan.pacs, str, plan.pacs.ae_title), outgoing, console)
     embedded = EmbeddedPacs(plan.out / "pacs")
     try:
-        return _run(plan, outgoing, embedded.address, console)
+        return _run(_Show(plan.out, embedded.address, embedded.name_of, str(plan.out / "pacs")), outgoing, console)
     finally:
         embedded.stop()
 
 
 def _scan_phantom(folder: Path, console: Console) -> Path:
     console.print(f"scanning a phantom into {folder}")
-    write_phantom_study(folder, brain_phantom(seed=PHANTOM_SEED))
+    write_phantom_study(folder, brain_phantom(seed=PHANTOM_SEED), acquired=PHANTOM_ACQUIRED, seed=PHANTOM_SEED)
     return folder
 
 
-def _run(plan: Plan, outgoing: Sequence[OutgoingSeries], pacs: Address, console: Console) -> bool:
+def _run(show: _Show, outgoing: Sequence[OutgoingSeries], console: Console) -> bool:
     studies = frozenset(series.study_instance_uid for series in outgoing)
     with tempfile.TemporaryDirectory(prefix="glia-demo-") as folder:
-        with serving(Path(folder), pacs, plan.out / "node.log") as node:
+        with serving(Path(folder), show.pacs, show.out / "node.log") as node:
             console.print(f"node {node.ae_title} on {node.host}:{node.port}")
-            console.print(f"PACS {pacs.ae_title} on {pacs.host}:{pacs.port}")
+            console.print(f"PACS {show.pacs.ae_title} on {show.pacs.host}:{show.pacs.port}")
             engine = open_database(database_url(Path(folder)), busy_timeout_seconds=5)
             for refusal in _send(outgoing, node, console):
                 console.print(f"  not taken: {refusal.description}: {refusal.reason}", style="yellow")
             progress = _follow(lambda: follow.look(engine, studies), outgoing, console)
             engine.dispose()
-        console.print(findings_table(progress))
+        console.print(findings_table(progress, show.name_of))
         shown = panels(progress, outgoing)
     if shown:
-        write_montage(shown, plan.out / "findings.png")
-        console.print(f"picture  {plan.out / 'findings.png'}")
-    console.print(f"results  {pacs.ae_title if plan.pacs else plan.out / 'pacs'}")
-    console.print(f"node log {plan.out / 'node.log'}\n{DISCLAIMER}")
+        write_montage(shown, show.out / "findings.png")
+        console.print(f"picture  {show.out / 'findings.png'}")
+    console.print(f"results  {show.where}")
+    console.print(f"node log {show.out / 'node.log'}\n{DISCLAIMER}")
     return _came_through(progress)
 
 

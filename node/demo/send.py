@@ -73,7 +73,7 @@ def answers(address: Address, calling_ae_title: str) -> bool:
         return False
     status = association.send_c_echo()
     association.release()
-    return status.get("Status") == 0x0000
+    return bool(status.get("Status") == 0x0000)
 
 
 def send_series(

@@ -1,12 +1,12 @@
 """What was found, as a table and as the panels of a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from dicom_io.read import read_volume
 from pydicom import dcmread
 from rich.table import Table
 
 from db.records import DeliveryState, Job
+from dicom_io.read import read_volume
 from dicom_io.verify import decode_seg
 from node.demo.follow import Progress, seconds_per_step
 from node.demo.montage import Panel
@@ -14,22 +14,26 @@ from node.demo.send import OutgoingSeries
 from node.report import JobReport
 
 
-def findings_table(progress: Progress) -> Table:
-    """Return a row per job: series, model, finding, scores, result files and the time each step took."""
+def findings_table(progress: Progress, name_of: Callable[[str], str]) -> Table:
+    """Return a row per job: series, model, finding, scores, result files and the time each step took.
+
+    Parameters
+    ----------
+    name_of
+        SOP Instance UID of a result -> what to call it.
+    """
     table = Table(title="Findings", title_justify="left", show_lines=True)
-    for column in ("series", "model", "finding", "score", "SEG and SR", "seconds per step"):
+    for column in ("series, model", "finding, score", "SEG and SR", "seconds per step"):
         table.add_column(column, overflow="fold")
     for job in progress.jobs:
         series = next(s for s in progress.series if s.series_instance_uid in job.series_instance_uids)
         deliveries = progress.deliveries_of(job)
-        files = [f"{d.result.kind} {d.result.sop_instance_uid}.dcm{_undelivered(d.state)}" for d in deliveries]
         seconds = seconds_per_step(series, job, deliveries)
         table.add_row(
-            series.series_description,
-            job.model,
-            *_finding(job),
-            "\n".join(files),
-            "\n".join(f"{name} {value:.2f}" for name, value in seconds.items()),
+            f"{series.series_description}\n{job.model}",
+            _finding(job),
+            "\n".join(f"{name_of(d.result.sop_instance_uid)}{_undelivered(d.state)}" for d in deliveries),
+            "\n".join(f"{name:8}{value:6.2f}" for name, value in seconds.items()),
         )
     return table
 
@@ -50,11 +54,11 @@ def _panel(job: Job, progress: Progress, sent: Mapping[str, OutgoingSeries]) -> 
     return Panel(title, volume, mask)
 
 
-def _finding(job: Job) -> tuple[str, str]:
+def _finding(job: Job) -> str:
     if not job.report:
-        return f"failed: {job.reason}", ""
+        return f"failed: {job.reason}"
     report = JobReport.from_json(job.report)
-    return report.summary, "\n".join(f"{label} {value:.2f}" for label, value in report.scores.items())
+    return "\n".join([report.summary, *(f"{label} {value:.2f}" for label, value in report.scores.items())])
 
 
 def _undelivered(state: DeliveryState) -> str:

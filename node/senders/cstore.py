@@ -36,36 +36,43 @@ class CStoreSender:
     def send(self, results: Sequence[Result]) -> Iterator[SendReport]:
         """Send results in order, with one report for each, as it becomes known."""
         metas = [_read_meta(result) for result in results]
-        association = self._associate(meta for meta in metas if meta is not None)
+        readable = [meta for meta in metas if meta is not None]
+        try:
+            association = self._associate(readable) if readable else None
+        except OSError as error:  # the host has no address
+            yield from (SendReport(False, f"{self._destination}: {error.strerror}") for _ in results)
+            return
         try:
             for result, meta in zip(results, metas, strict=True):
-                if meta is None:
+                if association is None or meta is None:
                     yield SendReport(delivered=False, reason=f"cannot read {result.path}")
-                elif association is None or not association.is_established:
-                    yield SendReport(delivered=False, reason=self._why_not(association))
-                else:
+                elif association.is_established:
                     yield _store(association, result)
+                else:
+                    yield SendReport(delivered=False, reason=self._why_not(association))
         finally:
             if association is not None and association.is_established:
                 association.release()
 
-    def _associate(self, metas: Iterable[FileMetaDataset]) -> Association | None:
-        """Request an association for what the files need; None where no file can be read."""
+    def _associate(self, metas: Iterable[FileMetaDataset]) -> Association:
+        """Request an association for what the files need."""
         ae = AE(ae_title=self.ae_title)
         ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = self.timeout_seconds
         for sop_class, syntax in {(meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID) for meta in metas}:
             ae.add_requested_context(sop_class, syntax)
-        if not ae.requested_contexts:
-            return None
         return ae.associate(self.address.host, self.address.port, ae_title=self.address.ae_title)
 
-    def _why_not(self, association: Association | None) -> str:
+    @property
+    def _destination(self) -> str:
+        return f"{self.address.ae_title} at {self.address.host}:{self.address.port}"
+
+    def _why_not(self, association: Association) -> str:
         """Return the reason why there is no association (any more)."""
-        to = f"{self.address.ae_title} at {self.address.host}:{self.address.port}"
-        if association is not None and association.is_rejected:
+        if association.is_rejected:
             answer = association.acceptor.primitive
-            return f"{to} rejected the association: {answer.reason_str if answer else 'no reason given'}"
-        return f"no association with {to}: no connection, or it was aborted"
+            reason = answer.reason_str if answer else "no reason given"
+            return f"{self._destination} rejected the association: {reason}"
+        return f"no association with {self._destination}: no connection, or it was aborted"
 
 
 def _read_meta(result: Result) -> FileMetaDataset | None:

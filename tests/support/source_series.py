@@ -1,26 +1,29 @@
-"""Small oblique source series with a known geometry, as files and as the volume they stand for."""
+"""Small oblique series with a known geometry as the volumes they stand for, and findings on them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from support.builders import make_study, write_multiframe, write_series
 
 from dicom_io.case import Case
 from dicom_io.findings import Algorithm, Findings, Mask, Score, Segment
+from dicom_io.uids import derive
 from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
 
 SHAPE = (5, 12, 16)
-STUDY = "1.2.826.0.1.3680043.8.498.1"
-FRAME_OF_REFERENCE = "1.2.826.0.1.3680043.8.498.2"
-ORIGIN = np.array([-31.0, 12.5, -40.25])
-ROW_DIRECTION = np.array([0.8, 0.6, 0.0])
-COLUMN_DIRECTION = np.array([-0.36, 0.48, -0.8])
-SPACING = (5.0, 0.75, 0.5)  # slice, row, column
-NORMAL = np.cross(ROW_DIRECTION, COLUMN_DIRECTION)
+FRAME_OF_REFERENCE = derive("frame of reference of the sources")
+GEOMETRY = Geometry(  # 0.5 mm along rows, 0.75 mm along columns, slices 5 mm apart
+    origin=(-31.0, 12.5, -40.25),
+    column_step=(0.4, 0.3, 0.0),
+    row_step=(-0.27, 0.36, -0.6),
+    slice_step=(-2.4, 3.2, 3.0),
+    frame_of_reference_uid=FRAME_OF_REFERENCE,
+)
 SCATTERED = (3, 0, 4, 1, 2)
 
 Edit = Callable[[Dataset], None]
@@ -32,48 +35,32 @@ def as_is(_: Dataset) -> None:
 
 def position(slice_: int) -> list[float]:
     """Image Position (Patient) of a slice."""
-    return [round(float(x), 6) for x in ORIGIN + slice_ * SPACING[0] * NORMAL]
+    return [round(x, 6) for x in GEOMETRY.position((slice_, 0, 0))]
 
 
 def classic_volume(
     folder: Path,
     shape: tuple[int, int, int] = SHAPE,
     edit: Edit = as_is,
+    sequence: str = "flair",
     frame_of_reference: str = FRAME_OF_REFERENCE,
-    number: int = 10,
 ) -> Volume:
-    """Write one MR image per slice; ``edit`` makes each header odd before it is written."""
-    sources = []
-    for slice_ in range(shape[0]):
-        header = _header(MRImageStorage, f"{STUDY}.{number}", f"{STUDY}.{number}.{slice_}", shape)
-        header.ImagePositionPatient = position(slice_)
-        header.ImageOrientationPatient = [*ROW_DIRECTION, *COLUMN_DIRECTION]
-        header.PixelSpacing, header.SliceThickness = list(SPACING[1:]), 4.0
-        edit(header)
-        path = _write(header, folder / f"{number}_{shape[0] - slice_}.dcm")
-        sources.append(SourceFrame(path, 0, f"{STUDY}.{number}.{slice_}"))
-    return _volume(shape, sources, MRImageStorage, f"{STUDY}.{number}", frame_of_reference)
+    """Write one MR image per slice; ``edit`` makes each header odd."""
+    paths = write_series(folder, voxels=np.zeros(shape, np.uint16), geometry=GEOMETRY, sequence=sequence)
+    for path in paths:
+        _edit(path, edit)
+    return _volume(shape, [(path, 0) for path in paths], frame_of_reference)
 
 
 def enhanced_volume(
     folder: Path, order: tuple[int, ...] = SCATTERED, edit: Edit = as_is, *, all_per_frame: bool = False
 ) -> Volume:
-    """Write one Enhanced MR image; slice k of the volume is its frame ``order[k]`` (0-based)."""
-    header = _header(EnhancedMRImageStorage, f"{STUDY}.20", f"{STUDY}.20.1", SHAPE)
-    header.NumberOfFrames = max(order) + 1
-    orientation, measures, shared = Dataset(), Dataset(), Dataset()
-    orientation.ImageOrientationPatient = [*ROW_DIRECTION, *COLUMN_DIRECTION]
-    measures.PixelSpacing, measures.SliceThickness = list(SPACING[1:]), 4.0
-    frames = [_at(99) for _ in range(max(order) + 1)]
-    for slice_, frame in enumerate(order):
-        frames[frame] = _at(slice_)
-    for group in frames if all_per_frame else [shared]:
-        group.PlaneOrientationSequence, group.PixelMeasuresSequence = [orientation], [measures]
-    header.SharedFunctionalGroupsSequence, header.PerFrameFunctionalGroupsSequence = [shared], frames
-    edit(header)
-    path = _write(header, folder / "enhanced.dcm")
-    sources = [SourceFrame(path, frame, f"{STUDY}.20.1") for frame in order]
-    return _volume(SHAPE, sources, EnhancedMRImageStorage, f"{STUDY}.20", FRAME_OF_REFERENCE)
+    """Write one Enhanced MR image; slice k of the volume is its frame ``order[k]`` (0-based), others lie elsewhere."""
+    slices = [order.index(frame) if frame in order else 40 + frame for frame in range(max(order) + 1)]
+    voxels = np.zeros((max(slices) + 1, *SHAPE[1:]), np.uint16)
+    path = write_multiframe(folder / "enhanced.dcm", voxels=voxels, geometry=GEOMETRY, frame_order=slices)
+    _edit(path, _own_geometry if all_per_frame else edit)
+    return _volume(SHAPE, [(path, frame) for frame in order], FRAME_OF_REFERENCE)
 
 
 def lopsided(shape: tuple[int, int, int] = SHAPE) -> NDArray[np.uint8]:
@@ -116,59 +103,33 @@ def class_findings(volume: Volume, *, no_tumour: float = 0.02) -> Findings:
 
 def case_of(*volumes: Volume) -> Case:
     """Return a case of these volumes, the first as FLAIR."""
-    return Case(STUDY, dict(zip(("flair", "t1"), volumes, strict=False)))
+    return Case(make_study().study_instance_uid, dict(zip(("flair", "t1"), volumes, strict=False)))
 
 
-def _at(slice_: int) -> Dataset:
-    plane, group = Dataset(), Dataset()
-    plane.ImagePositionPatient = position(slice_)
-    group.PlanePositionSequence = [plane]
-    return group
+def _own_geometry(image: Dataset) -> None:
+    """Keep orientation and spacing with each frame, as many scanners do."""
+    shared = image.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PlaneOrientationSequence", "PixelMeasuresSequence"):
+        for group in image.PerFrameFunctionalGroupsSequence:
+            group.add(shared[keyword])
+        del shared[keyword]
 
 
-def _header(sop_class_uid: str, series_uid: str, sop_instance_uid: str, shape: tuple[int, int, int]) -> Dataset:
-    header = Dataset()
-    header.SOPClassUID, header.SOPInstanceUID = sop_class_uid, sop_instance_uid
-    header.StudyInstanceUID, header.SeriesInstanceUID = STUDY, series_uid
-    header.FrameOfReferenceUID, header.PositionReferenceIndicator = FRAME_OF_REFERENCE, ""
-    header.Modality, header.Manufacturer, header.InstanceNumber = "MR", "Scanner Works", 1
-    header.PatientName, header.PatientID, header.PatientSex = "Phantom^Test", "P-1", "F"
-    header.PatientBirthDate, header.StudyDate, header.StudyTime = "19700101", "20260102", "101112"
-    header.StudyID, header.AccessionNumber, header.ReferringPhysicianName = "7", "A1", ""
-    header.Rows, header.Columns = shape[1:]
-    return header
+def _edit(path: Path, edit: Edit) -> None:
+    if edit is not as_is:
+        header = pydicom.dcmread(path)
+        edit(header)
+        header.save_as(path)
 
 
-def _write(header: Dataset, path: Path) -> Path:
-    header.file_meta = FileMetaDataset()
-    header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
-    header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header.save_as(path, enforce_file_format=True)
-    return path
-
-
-def _volume(
-    shape: tuple[int, int, int],
-    sources: list[SourceFrame],
-    sop_class_uid: str,
-    series_uid: str,
-    frame_of_reference: str,
-) -> Volume:
-    def step(direction: NDArray[np.float64], length: float) -> tuple[float, float, float]:
-        x, y, z = direction * length
-        return float(x), float(y), float(z)
-
+def _volume(shape: tuple[int, int, int], frames: list[tuple[Path, int]], frame_of_reference: str) -> Volume:
+    headers = [(pydicom.dcmread(path, stop_before_pixels=True), path, frame) for path, frame in frames]
+    first = headers[0][0]
     return Volume(
         array=np.zeros(shape, np.float32),
-        geometry=Geometry(
-            origin=step(ORIGIN, 1.0),
-            column_step=step(ROW_DIRECTION, SPACING[2]),
-            row_step=step(COLUMN_DIRECTION, SPACING[1]),
-            slice_step=step(NORMAL, SPACING[0]),
-            frame_of_reference_uid=frame_of_reference,
+        geometry=replace(GEOMETRY, frame_of_reference_uid=frame_of_reference),
+        header=SeriesHeader(
+            first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPClassUID, "MR", "FLAIR AX", "1", "flair"
         ),
-        header=SeriesHeader(STUDY, series_uid, sop_class_uid, "MR", "FLAIR", "3", "flair"),
-        sources=tuple(sources),
+        sources=tuple(SourceFrame(path, frame, header.SOPInstanceUID) for header, path, frame in headers),
     )

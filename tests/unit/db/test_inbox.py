@@ -20,7 +20,8 @@ def look(conn: Connection) -> SeriesRecord:
 
 
 def quiet(conn: Connection, seconds: float, on_release: tuple[str, ...] = ()) -> list[str]:
-    return [found.series_instance_uid for found in inbox.quiet_series(conn, after(seconds), QUIET, on_release)]
+    found = inbox.quiet_series(conn, after(seconds), QUIET, on_release, listening_since=NOW)
+    return [series.series_instance_uid for series in found]
 
 
 def test_the_first_instance_opens_its_series(engine: Engine) -> None:

@@ -1,9 +1,9 @@
 import pytest
 from pydicom.sr import codedict
 from pydicom.sr.coding import Code
+from support.source_series import class_findings, classic_volume, lopsided, mask_findings
 
 from dicom_io import codes
-from support.source_series import class_findings, classic_volume, lopsided, mask_findings
 
 
 def _group(cid: int) -> set[Code]:

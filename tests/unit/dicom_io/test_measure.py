@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.source_series import class_findings, classic_volume, lopsided, mask_findings
 
 from dicom_io.findings import Findings, Score
 from dicom_io.measure import centre_of_mass, presence_score, slices_touched, volume_cm3
 from dicom_io.volume import Geometry
-from support.source_series import class_findings, classic_volume, lopsided, mask_findings
 
 OBLIQUE = Geometry(
     origin=(10.0, -20.0, 30.0),

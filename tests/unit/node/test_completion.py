@@ -21,7 +21,7 @@ NEEDS = (ModelNeed("segment", ("flair",)), ModelNeed("classify", ("t1c", "flair"
 
 def completion(engine: Engine, *on_release: str) -> Completion:
     policy = settings(completion__quiet_seconds=10, completion__complete_on_release=on_release).completion
-    return Completion(engine, policy, NEEDS)
+    return Completion(engine, policy, NEEDS, NOW)
 
 
 def state(engine: Engine, uid: str) -> tuple[SeriesRecord, tuple[Job, ...]]:
@@ -61,6 +61,15 @@ def test_a_series_that_is_still_arriving_is_left_alone(engine: Engine, tmp_path:
     assert completion(engine).look(NOW + timedelta(seconds=9)) == 0
 
     assert state(engine, uid)[0].state == SeriesState.RECEIVING
+
+
+def test_a_series_cut_off_by_our_own_death_gets_its_quiet_time_again(engine: Engine, tmp_path: Path) -> None:
+    receive_series(engine, tmp_path)
+    policy = settings(completion__quiet_seconds=10).completion
+    restarted = Completion(engine, policy, NEEDS, listening_since=NOW + timedelta(minutes=5))
+
+    assert restarted.look(NOW + timedelta(minutes=5, seconds=9)) == 0
+    assert restarted.look(NOW + timedelta(minutes=5, seconds=10)) == 1
 
 
 def test_a_trusted_sender_need_not_wait_after_its_release(engine: Engine, tmp_path: Path) -> None:
@@ -128,6 +137,6 @@ def test_only_models_that_are_switched_on_get_jobs(engine: Engine, tmp_path: Pat
     uid = receive_series(engine, tmp_path)
     needs = tuple(need for need in NEEDS if need.name in models)
 
-    Completion(engine, settings().completion, needs).look(LATER)
+    Completion(engine, settings().completion, needs, NOW).look(LATER)
 
     assert tuple(job.model for job in state(engine, uid)[1]) == models

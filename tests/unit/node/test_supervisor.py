@@ -94,3 +94,15 @@ def test_a_room_that_does_not_leave_is_killed(tmp_path: Path) -> None:
 
     assert outcome == [False]
     assert [line["event"] for line in lines] == ["room killed"]
+
+
+def test_a_room_that_was_still_starting_has_left_in_order(tmp_path: Path) -> None:
+    loop, outcome = Loop(0.01), []
+    starting = "import pathlib, signal; pathlib.Path({path!r}).touch(); signal.pause()"
+    thread = supervising(loop, {"work": command(starting, tmp_path / "mark")}, outcome)
+    wait_until((tmp_path / "mark").exists, timeout=20, what="the room")
+
+    loop.stop()
+    thread.join(20)
+
+    assert outcome == [True]

@@ -59,7 +59,7 @@ def test_a_tumour_on_a_few_slices_decides_for_the_series() -> None:
     findings = interpret(slices, case_of(t1c=np.ones((20, 8, 8))), CARD)
 
     assert findings.present
-    assert findings.summary == "meningioma is the likeliest tumour type, score 90%, from 20 slices"
+    assert findings.summary == "Meningioma is the likeliest tumour type, score 90%, from 20 slices (threshold 50%)"
     assert [score.label for score in findings.scores] == list(LABELS)
 
 

@@ -54,7 +54,7 @@ def test_what_the_network_marks_comes_back_to_the_same_voxels_of_a_sagittal_seri
     found, truth = findings.mask.array.astype(bool), array > 100
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.95
     assert findings.present
-    assert "on 5 of 12 slices" in findings.summary
+    assert findings.summary.endswith("on 5 of 12 slices (threshold 50%)")
 
 
 def test_a_quiet_output_is_a_negative_finding_with_its_score() -> None:

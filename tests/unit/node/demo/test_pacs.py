@@ -18,12 +18,13 @@ def test_anything_else_is_refused_with_what_is_expected(text: str) -> None:
         Address.parse(text)
 
 
-def test_what_is_stored_becomes_a_file_named_after_its_uid(tmp_path: Path) -> None:
+def test_what_is_stored_becomes_a_file_named_after_its_modality(tmp_path: Path) -> None:
     pacs = EmbeddedPacs(tmp_path)
     entity = AE()
     entity.add_requested_context(SegmentationStorage, ExplicitVRLittleEndian)
     sent = Dataset()
-    sent.SOPClassUID, sent.SOPInstanceUID, sent.PatientID = SegmentationStorage, "2.25.7", "P1"
+    sent.SOPClassUID, sent.SOPInstanceUID = SegmentationStorage, "2.25.1234567"
+    sent.PatientID, sent.Modality = "P1", "SEG"
     sent.file_meta = Dataset()
     sent.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
@@ -33,4 +34,6 @@ def test_what_is_stored_becomes_a_file_named_after_its_uid(tmp_path: Path) -> No
     pacs.stop()
 
     assert status.Status == 0x0000
-    assert dcmread(pacs.path_of("2.25.7")).PatientID == "P1"
+    assert dcmread(tmp_path / pacs.name_of("2.25.1234567")).PatientID == "P1"
+    assert pacs.name_of("2.25.1234567") == "SEG-234567.dcm"
+    assert pacs.name_of("2.25.8") == "2.25.8"

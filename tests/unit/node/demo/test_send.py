@@ -15,6 +15,7 @@ def write(folder: Path, name: str, series: str, sop_class: str = MRImageStorage,
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, f"{series}.{name[0]}"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2", series
+    dataset.Modality = "MR"
     dataset.SeriesNumber, dataset.SeriesDescription = number, f"series {number}"
     folder.mkdir(exist_ok=True)
     dataset.save_as(folder / name, enforce_file_format=True)
@@ -41,7 +42,7 @@ def test_what_was_sent_arrives_and_every_answer_is_counted(tmp_path: Path) -> No
 
     assert not refused
     assert len(counted) == 2
-    assert {path.name for path in (tmp_path / "pacs").iterdir()} == {"1.2.3.1.dcm", "1.2.3.2.dcm"}
+    assert {path.name for path in (tmp_path / "pacs").iterdir()} == {"MR-.2.3.1.dcm", "MR-.2.3.2.dcm"}
 
 
 def refusing_node() -> tuple[AE, Address]:

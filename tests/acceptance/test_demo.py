@@ -1,0 +1,37 @@
+"""The demo as a user starts it: a phantom, an embedded PACS, a table and a picture."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydicom import dcmread
+from support.require import REPOSITORY
+
+
+def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "node", "demo", "--out", str(out), *options]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_the_demo_needs_no_data_and_ends_with_results_and_a_picture(tmp_path: Path) -> None:
+    done = run_demo(tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("waiting for quiet", "segment_unet2d: delivered SEG and SR", "classify_efficientnetb0: delivered SR"):
+        assert words in done.stdout
+    kinds = sorted(str(dcmread(path).Modality) for path in (tmp_path / "pacs").iterdir())
+    assert kinds == ["SEG", "SR", "SR", "SR"]
+    picture = np.asarray(Image.open(tmp_path / "findings.png")).astype(int)
+    assert (picture[..., 0] - picture[..., 2] > 60).sum() > 500, "no overlay in the picture"
+    assert "Research use only" in done.stdout
+
+
+def test_a_folder_without_dicom_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+
+    done = run_demo(tmp_path / "out", "--study", str(tmp_path / "empty"))
+
+    assert done.returncode == 2
+    assert "no DICOM files" in done.stderr

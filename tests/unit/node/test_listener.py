@@ -1,0 +1,71 @@
+"""The listener apart from its associations: its address, and its look for complete series."""
+
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+from support.rooms import NOW, receive_series, settings
+
+from node.completion import Completion
+from node.errors import CannotListen
+from node.listener import Listener
+from node.receive import Receiver
+from node.routing import ModelNeed
+from node.storage import Storage
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def listener(engine: Engine, folder: Path, port: int = 0) -> Listener:
+    chosen = settings(listener__port=port)
+    return Listener(
+        engine,
+        chosen.listener,
+        Receiver(Storage(folder, minimum_free_mb=0), engine),
+        Completion(engine, chosen.completion, [ModelNeed("segment", ("flair",))], NOW),
+        lambda: None,
+        lambda: NOW + timedelta(minutes=1),
+    )
+
+
+def test_a_taken_port_is_said_to_be_so(engine: Engine, tmp_path: Path, taken_port: int) -> None:
+    with pytest.raises(CannotListen, match=f"127.0.0.1:{taken_port}"):
+        listener(engine, tmp_path, taken_port).start()
+
+
+def test_it_says_where_it_listens(engine: Engine, tmp_path: Path) -> None:
+    room = listener(engine, tmp_path)
+
+    with capture_logs() as lines:
+        port = room.start()
+    room.stop()
+
+    assert port > 0
+    (line,) = lines
+    assert (line["event"], line["host"], line["port"], line["ae_title"]) == ("listening", "127.0.0.1", port, "GLIA")
+
+
+def test_a_locked_database_puts_the_look_for_complete_series_off(engine: Engine, tmp_path: Path) -> None:
+    receive_series(engine, tmp_path / "data")
+    room = listener(engine, tmp_path / "data")
+
+    with closing(sqlite3.connect(tmp_path / "glia.sqlite", isolation_level=None)) as other, capture_logs() as lines:
+        other.execute("BEGIN IMMEDIATE")
+        room.look()
+        assert [line["event"] for line in lines] == ["look for complete series put off"]
+
+    with capture_logs() as lines:
+        room.look()
+    assert [line["event"] for line in lines] == ["series complete"]
