@@ -1,5 +1,6 @@
 """A model's name -> the model, ready to predict: the only door into ``inference.models``."""
 
+import os
 from importlib import import_module
 
 from inference.card import read_card
@@ -23,6 +24,7 @@ def load(name: str) -> Model:
     card = read_card(name)
     if name not in CLASSES:
         raise UnknownModel(f"the card {name!r} has no model file")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no log lines of ours
     import_module("inference.device").prepare_device()
     module = import_module(f"inference.models.{name}")
     model: Model = getattr(module, CLASSES[name])(card)

@@ -108,14 +108,8 @@ def listen(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False
         storage.remove_leftovers()
         engine = _open(settings)
         loop = Loop(settings.completion.interval_seconds)
-        listener = Listener(
-            engine,
-            settings.listener,
-            Receiver(storage, engine),
-            Completion(engine, settings.completion, needs, _now()),
-            loop.wake,
-            _now,
-        )
+        completion = Completion(engine, settings.completion, needs, _now())
+        listener = Listener(engine, settings.listener, Receiver(storage, engine), completion, loop.wake, _now)
         _stop_with(loop, leave_with_parent)
         listener.start()
         loop.run(listener.look)
@@ -202,10 +196,7 @@ def _settings(file: Path | None) -> Settings:
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
-    style = settings.log.format
-    if style == "auto":
-        style = "console" if sys.stderr.isatty() else "json"
-    log.configure(settings.log.level, style)
+    log.configure(settings.log.level, settings.log.format)
     return settings
 
 
@@ -243,11 +234,8 @@ def _command(room: str, config: Path | None) -> list[str]:
 
 def _senders(settings: Settings) -> Callable[[str], Sender | None]:
     """Return the way to send to each AE title in the settings."""
-    ways = {
-        destination.ae_title: CStoreSender(settings.listener.ae_title, destination, settings.sender.timeout_seconds)
-        for destination in settings.destinations
-    }
-    return ways.get
+    ours, timeout = settings.listener.ae_title, settings.sender.timeout_seconds
+    return {there.ae_title: CStoreSender(ours, there, timeout) for there in settings.destinations}.get
 
 
 def _process_name() -> str:

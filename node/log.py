@@ -8,8 +8,8 @@ from typing import Literal
 import structlog
 
 
-def configure(level: str, style: Literal["console", "json"]) -> None:
-    """Send log lines to standard error, for a reader at a console or as one JSON object a line.
+def configure(level: str, style: Literal["auto", "console", "json"]) -> None:
+    """Send log lines to standard error: for a reader at a console, or one JSON object a line, or as it is read.
 
     Call it once, at the start of a process.
     """
@@ -29,9 +29,9 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     )
 
 
-def _rendering(style: Literal["console", "json"]) -> list[structlog.typing.Processor]:
+def _rendering(style: Literal["auto", "console", "json"]) -> list[structlog.typing.Processor]:
     """Return the last processors of the chain."""
-    if style == "json":
+    if style == "json" or (style == "auto" and not sys.stderr.isatty()):
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback  # rich tracebacks print local variables: data sets among them
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

@@ -18,7 +18,13 @@ WITHOUT_A_UNIT_TEST = {
     "errors.py": "names and a base class",
     "__main__.py": "one call",
     "db/records.py": "frozen rows, nothing to run",
+    "db/rows.py": "rows to records: every test of inbox, queue, outbox and views reads through it",
+    "dicom_io/anatomy.py": "what test_phantom.py looks at",
+    "dicom_io/context.py": "what test_results.py compares",
     "inference/model.py": "a Protocol, nothing to run",
+    "inference/training/fit.py": "trains: tests/integration/test_training.py",
+    "node/demo/run.py": "the whole product at once: tests/acceptance/test_demo.py",
+    "node/demo/serve.py": "starts a node: tests/acceptance/test_demo.py",
 }
 BOUNDARIES = {
     "node/receive.py": "the C-STORE handler answers every failure with a status",

@@ -28,6 +28,12 @@ from dicom_io.uids import derive
 SENDER = "SCANNER"
 SERIES, SLICES = 8, 25
 KILLS = 3
+# Series are analysed while others still arrive; one that a kill cut off waits until its sender has gone on.
+TABLES = {
+    "completion": {"quiet_seconds": 15, "complete_on_release": [SENDER]},
+    "worker": {"lease_seconds": 3, "retry_seconds": 0.5},
+    "sender": {"timeout_seconds": 2, "first_retry_seconds": 0.5},
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +99,13 @@ def test_whatever_was_acknowledged_survives_kills_and_every_series_is_analysed_o
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
     moments = random.Random(seed)
-    node = NodeProcess(tmp_path, {SENDER: pacs.port}, {"worker": {"lease_seconds": 3, "retry_seconds": 0.5}})
+    node = NodeProcess(tmp_path, {SENDER: pacs.port}, TABLES)
     scanner = Scanner(series, node.port)
 
     node.start()
     scanner.start()
     for _ in range(KILLS):
-        threading.Event().wait(moments.uniform(0.1, 6.0))
+        threading.Event().wait(moments.uniform(0.1, 8.0))
         node.kill()
         node.start()
     scanner.wait()

@@ -42,7 +42,7 @@ def validate(path: Path) -> Verdict:
 
 def report_text(path: Path) -> str:
     """Return a structured report as dsrdump prints it."""
-    done = _run(require_tool("dsrdump"), str(path))
+    done = _run(require_tool("dsrdump"), "+Pl", str(path))  # long values whole
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -15,7 +15,7 @@ ONLY_IN_CLASSIC = (
     *("ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType", "ContrastBolusAgent"),
     *("RepetitionTime", "EchoTime", "EchoTrainLength", "InversionTime", "FlipAngle"),
     *("SliceThickness", "SpacingBetweenSlices", "SliceLocation", "WindowCenter", "WindowWidth"),
-    *("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient"),
+    *("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "AcquisitionDate", "AcquisitionTime"),
 )
 
 

@@ -32,6 +32,10 @@ def test_json_style_writes_one_object_a_line_with_its_fields() -> None:
     assert entry["timestamp"].endswith("Z")
 
 
+def test_auto_style_is_json_where_no_terminal_reads() -> None:
+    assert json.loads(run("info", "auto"))["event"] == "series complete"
+
+
 def test_levels_below_the_configured_one_are_left_out() -> None:
     assert len(run("debug", "json").splitlines()) == 2
     assert run("error", "console") == ""
