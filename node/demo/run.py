@@ -114,7 +114,9 @@ def _follow(
     begun = time.monotonic()
     for series_instance_uid, state in follow.changes(ask, QUIET_SECONDS, lambda: time.sleep(POLL_SECONDS)):
         console.print(
-            f"{time.monotonic() - begun:6.1f} s  {names[series_instance_uid]:24.24}  {state}", highlight=False
+            f"{time.monotonic() - begun:6.1f} s  {names[series_instance_uid]:24.24}  {state}",
+            highlight=False,
+            soft_wrap=True,
         )
     return ask()
 

@@ -23,8 +23,10 @@ def findings_table(progress: Progress, name_of: Callable[[str], str]) -> Table:
         SOP Instance UID of a result -> what to call it.
     """
     table = Table(title="Findings", title_justify="left", show_lines=True)
-    for column in ("series, model", "finding, score", "SEG and SR", "seconds per step"):
-        table.add_column(column, overflow="fold")
+    table.add_column("series, model", no_wrap=True)
+    table.add_column("finding, score", overflow="fold")
+    table.add_column("SEG and SR", overflow="fold")
+    table.add_column("seconds", no_wrap=True)
     for job in progress.jobs:
         series = next(s for s in progress.series if s.series_instance_uid in job.series_instance_uids)
         deliveries = progress.deliveries_of(job)
@@ -33,7 +35,7 @@ def findings_table(progress: Progress, name_of: Callable[[str], str]) -> Table:
             f"{series.series_description}\n{job.model}",
             _finding(job),
             "\n".join(f"{name_of(d.result.sop_instance_uid)}{_undelivered(d.state)}" for d in deliveries),
-            "\n".join(f"{name:8}{value:6.2f}" for name, value in seconds.items()),
+            "\n".join(f"{name:7}{value:6.2f}" for name, value in seconds.items()),
         )
     return table
 
@@ -58,7 +60,9 @@ def _finding(job: Job) -> str:
     if not job.report:
         return f"failed: {job.reason}"
     report = JobReport.from_json(job.report)
-    return "\n".join([report.summary, *(f"{label} {value:.2f}" for label, value in report.scores.items())])
+    return "\n".join(
+        [report.summary, *(f"{label.replace('_', ' ')} {value:.2f}" for label, value in report.scores.items())]
+    )
 
 
 def _undelivered(state: DeliveryState) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pydicom import dcmread
-from support.require import REPOSITORY
+from support.orthanc import AE_TITLE, running_orthanc
+from support.process import free_port
+from support.require import REPOSITORY, require_data
 
 
 def run_demo(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -26,6 +28,20 @@ def test_the_demo_needs_no_data_and_ends_with_results_and_a_picture(tmp_path: Pa
     picture = np.asarray(Image.open(tmp_path / "findings.png")).astype(int)
     assert (picture[..., 0] - picture[..., 2] > 60).sum() > 500, "no overlay in the picture"
     assert "Research use only" in done.stdout
+
+
+def test_a_study_of_ones_own_goes_to_a_real_pacs(tmp_path: Path) -> None:
+    study = require_data("dicom/enhanced")
+
+    with running_orthanc(tmp_path, node_port=free_port()) as orthanc:
+        address = f"127.0.0.1:{orthanc.dicom_port}:{AE_TITLE}"
+        done = run_demo(tmp_path / "out", "--study", str(study), "--pacs", address)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(orthanc.instances(Modality="SEG")) == 1
+        assert len(orthanc.instances(Modality="SR")) == 3
+    assert "not analysed: the sequence is t2" in done.stdout
+    assert f"results  {AE_TITLE}" in done.stdout
 
 
 def test_a_folder_without_dicom_is_refused_in_words(tmp_path: Path) -> None:

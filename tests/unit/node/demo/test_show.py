@@ -93,7 +93,7 @@ def test_the_table_names_series_model_finding_score_files_and_seconds(tmp_path: 
 
     text = text_of(progress)
 
-    for words in ("FLAIR AX", "segment_unet2d", "a lesion", "flair_abnormality 0.90", "file-", "model     1.50"):
+    for words in ("FLAIR AX", "segment_unet2d", "a lesion", "flair abnormality 0.90", "file-", "model    1.50"):
         assert words in text
 
 
