@@ -57,7 +57,8 @@ def _case(patient: Patient) -> Case:
 def measure_classification(model: ClassifyEfficientNetB0, data: Path) -> Figures:
     """Return accuracy and confusion on Testing, and on the pictures of Training that no patient links to it.
 
-    Testing shares patients with Training by its publisher's doing; the second figure does not.
+    Testing shares patients with Training by its publisher's doing; the second figure does not, but the training
+    chose its best epoch by it.
     """
     seed = model.card.provenance["seed"]
     if not isinstance(seed, int):
@@ -66,7 +67,7 @@ def measure_classification(model: ClassifyEfficientNetB0, data: Path) -> Figures
     held_out, _ = split_by_number({name: image.figshare_number for name, image in training.items()}, seed)
     return {
         "testing": _classify(model, read_images(data, "Testing")),
-        "patients_apart": _classify(model, [training[name] for name in sorted(held_out)]),
+        "validation_patients_apart": _classify(model, [training[name] for name in sorted(held_out)]),
     }
 
 

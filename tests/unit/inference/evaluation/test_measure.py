@@ -58,7 +58,7 @@ def test_a_classifier_is_measured_on_testing_and_on_the_held_out_windows(tmp_pat
 
     figures = measure_classification(model, write_brain_tumour_mri(tmp_path, pictures=40))
 
-    testing, apart = figures["testing"], figures["patients_apart"]
+    testing, apart = figures["testing"], figures["validation_patients_apart"]
     assert isinstance(testing, dict)
     assert isinstance(apart, dict)
     assert testing["accuracy"] == 1.0
