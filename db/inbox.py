@@ -26,7 +26,8 @@ class Reception(StrEnum):
 def receive(conn: Connection, instance: ReceivedInstance) -> Reception:
     """Record an instance, and its series as receiving.
 
-    A series that was complete already is receiving again, as a new generation. A duplicate changes nothing.
+    A series that was complete already is receiving again, as a new generation. A duplicate only shows that the
+    sender is at it again: a series that is receiving is not quiet yet.
     """
     table = schema.instances
     here = and_(
@@ -36,6 +37,7 @@ def receive(conn: Connection, instance: ReceivedInstance) -> Reception:
     values = {column.name: getattr(instance, column.name) for column in table.c}
     known = conn.execute(select(table.c.sha256).where(here)).scalar_one_or_none()
     if known == instance.sha256:
+        _hear_of_series(conn, instance)
         return Reception.DUPLICATE
     if known is None:
         _receive_series(conn, instance, more=1)
@@ -99,6 +101,14 @@ def series(conn: Connection, series_instance_uid: str) -> SeriesRecord | None:
     """Find a series; None when nothing of it was received."""
     found = series_where(conn, schema.series.c.series_instance_uid == series_instance_uid)
     return found[0] if found else None
+
+
+def _hear_of_series(conn: Connection, instance: ReceivedInstance) -> None:
+    table = schema.series
+    receiving = and_(
+        table.c.series_instance_uid == instance.series_instance_uid, table.c.state == SeriesState.RECEIVING
+    )
+    conn.execute(update(table).where(receiving).values(last_received_at=instance.received_at, released_at=None))
 
 
 def _receive_series(conn: Connection, instance: ReceivedInstance, more: int) -> None:

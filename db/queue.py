@@ -36,12 +36,8 @@ def enqueue(conn: Connection, new: NewJob, now: datetime) -> int | None:
     return job_id
 
 
-def claim(conn: Connection, worker: str, now: datetime, lease: timedelta, maximum_attempts: int) -> Job | None:
-    """Take the oldest job that waits or whose worker has died; None when there is none.
-
-    A job whose worker has died in its last allowed attempt has failed.
-    """
-    _give_up_on_killers(conn, now, maximum_attempts)
+def claim(conn: Connection, worker: str, now: datetime, lease: timedelta) -> Job | None:
+    """Take the oldest job that waits or whose worker has died; None when there is none."""
     taken = take(
         conn,
         jobs,
@@ -55,6 +51,22 @@ def claim(conn: Connection, worker: str, now: datetime, lease: timedelta, maximu
         },
     )
     return jobs_where(conn, jobs.c.id == taken[0])[0] if taken else None
+
+
+def fail_killers(conn: Connection, now: datetime, maximum_attempts: int) -> tuple[Job, ...]:
+    """Close as failed, and return, the jobs whose worker has died in their last allowed attempt."""
+    failed = conn.execute(
+        update(jobs)
+        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now, jobs.c.attempts >= maximum_attempts)
+        .values(
+            state=JobState.FAILED,
+            reason="its worker died in attempt " + cast(jobs.c.attempts, String) + ", the last allowed",
+            finished_at=now,
+            **FREE,
+        )
+        .returning(jobs.c.id)
+    )
+    return jobs_where(conn, jobs.c.id.in_(failed.scalars().all()))
 
 
 def heartbeat(conn: Connection, job_id: int, worker: str, until: datetime) -> bool:
@@ -83,17 +95,3 @@ def hand_back(conn: Connection, job_id: int, worker: str) -> bool:
     """Put a job back as if it had not been claimed, because the worker must leave."""
     values = {"state": JobState.WAITING, "attempts": jobs.c.attempts - 1, "started_at": None}
     return change(conn, jobs, job_id, worker, FREE | values)
-
-
-def _give_up_on_killers(conn: Connection, now: datetime, maximum_attempts: int) -> None:
-    """Fail the jobs whose lease ran out in their last allowed attempt."""
-    conn.execute(
-        update(jobs)
-        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now, jobs.c.attempts >= maximum_attempts)
-        .values(
-            state=JobState.FAILED,
-            reason="its worker died in attempt " + cast(jobs.c.attempts, String) + ", the last allowed",
-            finished_at=now,
-            **FREE,
-        )
-    )

@@ -57,9 +57,9 @@ class Context:
         return ", ".join(segment_codes(s.label).name for s in mask.segments) if mask else "tumour type"
 
     def uid(self, *kind: str) -> str:
-        """Return the UID of one thing of this analysis: the same input and build give the same UID."""
+        """Return the UID of one thing of this analysis: the same input, byte for byte, and build give the same UID."""
         algorithm, equipment = self.findings.algorithm, self.equipment
-        inputs = {source.sop_instance_uid for v in self.case.volumes.values() for source in v.sources}
+        inputs = (digest for source in self.sources.values() for digest in source.digests)
         return derive(
             self.case.study_instance_uid,
             *sorted(inputs),

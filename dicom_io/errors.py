@@ -1,5 +1,17 @@
 """Why DICOM input cannot be read, or a result may not leave. All permanent: trying again changes nothing."""
 
+import struct
+import zlib
+
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+NONSENSE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(BytesLengthException, InvalidDicomError, struct.error, zlib.error),
+)
+"""What pydicom and its decoders raise on nonsense, some of it only when a value is asked for. RuntimeError: sequences
+nested too deep. The bytes must be in memory: an OSError of the disk is no fault of theirs."""
+
 
 class DicomError(Exception):
     """Base of all errors of this package."""

@@ -4,7 +4,6 @@ Classic MR writes them once per file, Enhanced MR in functional groups; here, an
 """
 
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,11 +13,10 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
-from dicom_io.errors import NotAnImage, UnreadableFile
+from dicom_io.errors import NONSENSE, NotAnImage, UnreadableFile
 from dicom_io.sequence import Acquisition, recognise
 from dicom_io.volume import SeriesHeader, SourceFrame
 
@@ -37,12 +35,8 @@ _GROUP_OF = {  # PS3.3 C.7.6.16.2 and C.8.13.5: the functional group that holds 
     "InversionRecovery": "MRModifierSequence",
     "AcquisitionContrast": "MRImageFrameTypeSequence",
 }
-_NONSENSE = (
-    *(InvalidDicomError, BytesLengthException, OSError, struct.error),
-    *(AttributeError, EOFError, KeyError, NotImplementedError, OverflowError, TypeError, ValueError),
-)
-"""What pydicom raises on nonsense, some of it only when a value is asked for."""
 _COUNT_OF = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
+"""How many values an attribute must have; of the others only the first is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +88,7 @@ def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
     content = BytesIO(path.read_bytes())  # read first: an OSError of the disk is no fault of the file
     try:
         return pydicom.dcmread(content, stop_before_pixels=not pixels)
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise UnreadableFile(f"{path.name} is not readable as DICOM: {error}") from error
 
 
@@ -212,7 +206,7 @@ def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
 def _plain_value(dataset: Dataset, keyword: str) -> Any:
     try:
         return dataset.get(keyword)
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise UnreadableFile(f"{keyword} cannot be decoded: {error}") from error
 
 
@@ -224,13 +218,15 @@ def _numbers(
     try:
         values = value if isinstance(value, (MultiValue, list)) else [] if value in (None, "") else [value]
         numbers = tuple(float(number) for number in values)
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise UnreadableFile(f"{keyword} of {path.name} is not a number: {error}") from error
     if not numbers and default:
         return default
-    if len(numbers) < _COUNT_OF.get(keyword, 1) or not all(math.isfinite(number) for number in numbers):
+    if keyword not in _COUNT_OF:
+        numbers = numbers[:1]
+    if len(numbers) != _COUNT_OF.get(keyword, 1) or not all(math.isfinite(number) for number in numbers):
         raise UnreadableFile(f"{keyword} of {path.name} is {numbers or 'missing'}")
-    return numbers[: _COUNT_OF.get(keyword, 1)]
+    return numbers
 
 
 def _text(dataset: Dataset, keyword: str) -> str:

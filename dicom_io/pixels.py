@@ -5,17 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
-from dicom_io.errors import UnsupportedPixels
-
-_UNDECODABLE = (
-    *(AttributeError, BytesLengthException, KeyError, NotImplementedError),
-    *(OSError, RuntimeError, TypeError, ValueError),
-)
-"""What pydicom and its decoders raise; the bytes are in memory, so an OSError is no matter of the disk."""
+from dicom_io.errors import NONSENSE, UnsupportedPixels
 
 
 def decode(dataset: Dataset, rescale: Sequence[tuple[float, float]]) -> NDArray[np.float32]:
@@ -55,7 +48,7 @@ def _stored_values(dataset: Dataset) -> NDArray[np.float64]:
         stored = pixel_array(dataset, raw=True).astype(np.float64)
         if photometric == "MONOCHROME1":
             stored = (-1 if dataset.PixelRepresentation else 2**dataset.BitsStored - 1) - stored
-    except _UNDECODABLE as error:
+    except NONSENSE as error:
         syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnsupportedPixels(f"Pixel Data in {syntax.name} cannot be decoded: {reason}") from error

@@ -75,18 +75,19 @@ def read_volume(paths: Sequence[Path]) -> Volume:
 
 def _read_slices(paths: Sequence[Path]) -> tuple[SeriesHeader, list[Slice]]:
     """Read every frame of every file."""
-    headers: dict[str, SeriesHeader] = {}
+    headers: dict[tuple[str, str], SeriesHeader] = {}
     slices: list[Slice] = []
     for path in sorted(paths):
         dataset = read_dataset(path)
         frames = read_frames(dataset, path)
         header = series_header(dataset, path)
-        headers.setdefault(header.series_instance_uid, header)
+        headers.setdefault((header.study_instance_uid, header.series_instance_uid), header)
         slices.extend(zip(frames, decode(dataset, [(f.slope, f.intercept) for f in frames]), strict=True))
     if not slices:
         raise MissingSlices(f"a volume needs at least {_FEWEST_SLICES} slices, there are none")
     if len(headers) > 1:
-        raise MixedGeometry(f"files of {len(headers)} series: {', '.join(headers)}")
+        named = ", ".join(f"{series} of study {study}" for study, series in headers)
+        raise MixedGeometry(f"files of {len(headers)} series: {named}")
     return next(iter(headers.values())), slices
 
 

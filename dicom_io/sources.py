@@ -5,17 +5,19 @@ missing or unreadable attributes, a sex that is no code, an orientation that dif
 geometry kept per frame. Here such headers are mended in a copy; values are dropped, never invented.
 """
 
-import struct
+import math
 from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
 
 from pydicom import DataElement, Dataset, config, dcmread
-from pydicom.errors import BytesLengthException
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import MRImageStorage
-from pydicom.valuerep import DA, DS, TM, validate_value
+from pydicom.valuerep import DA, DS, TM, DSfloat, validate_value
 
+from dicom_io.errors import NONSENSE
 from dicom_io.uids import derive
 from dicom_io.volume import Volume
 
@@ -33,17 +35,6 @@ TYPE_2 = (
 )
 DATES_AND_TIMES = {"PatientBirthDate": DA, "StudyDate": DA, "StudyTime": TM}
 SEXES = ("M", "F", "O")
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    ArithmeticError,
-    AttributeError,
-    NotImplementedError,
-    OSError,
-    struct.error,
-    BytesLengthException,
-)
-"""What pydicom raises on bytes that are not what their value representation says."""
 
 MACROS = {
     "ImagePositionPatient": "PlanePositionSequence",
@@ -68,10 +59,13 @@ class SourceSeries:
         patient's name.
     patient_name
         Patient's Name (0010,0010), kept apart: highdicom warns of names it finds odd, and prints them.
+    digests
+        SHA-256 of each file: a sender may replace an image, or its header, under the same UID.
     """
 
     headers: tuple[Dataset, ...]
     patient_name: DataElement
+    digests: tuple[str, ...]
 
 
 def read_sources(volume: Volume) -> SourceSeries:
@@ -82,7 +76,9 @@ def read_sources(volume: Volume) -> SourceSeries:
     OSError
         When a source file is gone.
     """
-    files = {source.path: dcmread(source.path, stop_before_pixels=True) for source in volume.sources}
+    digests, files = {}, {}
+    for path in {source.path for source in volume.sources}:
+        digests[path], files[path] = _read(path)
     first = volume.sources[0]
     shared = _entities(files[first.path])
     patient_name = shared["PatientName"]
@@ -95,12 +91,19 @@ def read_sources(volume: Volume) -> SourceSeries:
         header.add_new("SOPInstanceUID", "UI", source.sop_instance_uid)
         header.add(_element(files[source.path], source.frame, "ImagePositionPatient"))
         headers.append(header)
-    return SourceSeries(tuple(headers), patient_name)
+    return SourceSeries(tuple(headers), patient_name, tuple(sorted(digests.values())))
 
 
 def is_multiframe(header: Dataset) -> bool:
     """Whether an MR image has frames to be named by number (PS3.3 C.7.6.16)."""
     return bool(header.SOPClassUID != MRImageStorage)
+
+
+def _read(path: Path) -> tuple[str, Dataset]:
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        return digest, dcmread(file, stop_before_pixels=True)
 
 
 def _entities(file: Dataset) -> Dataset:
@@ -134,7 +137,7 @@ def _is_sound(file: Dataset, tag: BaseTag) -> bool:
                 validate_value(element.VR, str(value), config.RAISE)
         probe.add(element)
         write_dataset(buffer, probe, file.get("SpecificCharacterSet", "ISO_IR 6"))
-    except UNREADABLE:
+    except NONSENSE:
         return False
     return True
 
@@ -155,8 +158,17 @@ def _series(file: Dataset, frame: int, volume: Volume) -> Dataset:
         header.add(_element(file, frame, keyword))
     # The attribute is often missing and sometimes the gap alone; the positions are what counts.
     header.SpacingBetweenSlices = DS(round(geometry.spacing[0], 6), auto_format=True)
-    header.SliceThickness = _element(file, frame, "SliceThickness").value or header.SpacingBetweenSlices
+    header.SliceThickness = _thickness(file, frame) or header.SpacingBetweenSlices
     return header
+
+
+def _thickness(file: Dataset, frame: int) -> DSfloat | None:
+    """Return Slice Thickness; None where it is no length. Reading does not need it, so nobody has looked yet."""
+    try:
+        millimetres = float(_element(file, frame, "SliceThickness").value or 0)
+    except NONSENSE:
+        return None
+    return DSfloat(millimetres, auto_format=True) if 0 < millimetres < math.inf else None
 
 
 def _element(file: Dataset, frame: int, keyword: str) -> DataElement:

@@ -110,7 +110,10 @@ def _frames(dataset: Dataset, volume: Volume) -> Iterator[tuple[int, int, NDArra
     slices = {(source.sop_instance_uid, source.frame): k for k, source in enumerate(volume.sources)}
     to_index = np.linalg.inv(volume.geometry.affine)
     for frame, (group, plane) in enumerate(zip(groups, pixels, strict=True), start=1):
-        slice_ = slices.get(_named_source(group), -1)
+        source = _named_source(group)
+        if source not in slices:
+            raise ResultMismatch(f"SEG frame {frame} names {source}, which is no image of its volume")
+        slice_ = slices[source]
         position = np.array([*group.PlanePositionSequence[0].ImagePositionPatient, 1.0], dtype=float)
         index = (to_index @ position)[:3]
         if np.abs(index - (slice_, 0, 0)).max() > POSITION_TOLERANCE:

@@ -30,9 +30,7 @@ from inference.card import read_card
 from inference.errors import UnknownModel
 from node import log
 from node.completion import Completion
-from node.demo.errors import DemoError
-from node.demo.pacs import Address
-from node.demo.run import Plan, run_demo
+from node.demo.command import demo
 from node.errors import NodeError
 from node.listener import Listener
 from node.loop import Loop, stop_on_signals
@@ -59,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The node between a PACS and its brain-MR models.",
 )
+app.command()(demo)
 
 ConfigFile = Annotated[
     Path | None,
@@ -146,7 +145,13 @@ def deliver(config: ConfigFile = None, leave_with_parent: LeaveWithParent = Fals
     with _reporting():
         loop = Loop(settings.sender.poll_seconds)
         deliveries = Deliveries(
-            _process_name(), _open(settings), settings.sender, _senders(settings), _now, random.random
+            _process_name(),
+            _open(settings),
+            settings.sender,
+            _senders(settings),
+            _now,
+            random.random,
+            lambda: loop.stopped,
         )
         _stop_with(loop, leave_with_parent)
         loop.run(deliveries.step)
@@ -164,23 +169,6 @@ def status(config: ConfigFile = None) -> None:
         for state, number in states.items():
             table.add_row(kind, state, str(number))
     Console().print(table)
-
-
-@app.command()
-def demo(
-    study: Annotated[Path | None, typer.Option(help="A folder of DICOM files; else a phantom is scanned.")] = None,
-    pacs: Annotated[str, typer.Option(help="host:port:AE_TITLE of a real PACS; else one is embedded.")] = "",
-    out: Annotated[Path, typer.Option(help="Where results and the picture go.")] = Path("out/demo"),
-) -> None:
-    """Send a study to a node of its own, and show what comes back."""
-    try:
-        plan = Plan(study, Address.parse(pacs) if pacs else None, out)
-        came_through = run_demo(plan, Console())
-    except (DemoError, ValueError) as error:
-        typer.echo(f"The demo cannot run: {error}", err=True)
-        raise typer.Exit(2) from error
-    if not came_through:
-        raise typer.Exit(1)
 
 
 @app.command("config")

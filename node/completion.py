@@ -14,9 +14,6 @@ from dicom_io.errors import DicomInputError
 from dicom_io.header import read_header
 from node.routing import ModelNeed, models_for, why_none
 
-# pydicom decodes a value when it is asked for, and raises whatever the value happens to provoke.
-_UNREADABLE = (DicomInputError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError)
-
 _log = structlog.get_logger()
 
 
@@ -35,6 +32,7 @@ class Completion:
         self._on_release = policy.complete_on_release
         self._needs = tuple(needs)
         self._listening_since = listening_since
+        self._out_of_reach: set[str] = set()
 
     def look(self, now: datetime) -> int:
         """Settle every series that is complete; return how many were."""
@@ -43,12 +41,17 @@ class Completion:
         return sum(self._try_to_settle(series, now) for series in complete)
 
     def _try_to_settle(self, series: SeriesRecord, now: datetime) -> bool:
+        uid = series.series_instance_uid
         try:
-            return self._settle(series, now)
+            settled = self._settle(series, now)
         except OSError as error:  # the files are out of reach for now, of this series only
-            uid = series.series_instance_uid
-            _log.error("series put off", action="complete", series=uid, reason=f"cannot read it: {error.strerror}")
+            if uid not in self._out_of_reach:  # said once: there are several looks a second
+                reason = f"cannot read it: {error.strerror}"
+                _log.error("series put off", action="complete", series=uid, reason=reason)
+            self._out_of_reach.add(uid)
             return False
+        self._out_of_reach.discard(uid)
+        return settled
 
     def _settle(self, series: SeriesRecord, now: datetime) -> bool:
         models, reason = self._models(series)
@@ -75,7 +78,7 @@ class Completion:
             first = inbox.instances(connection, series.series_instance_uid)[0]
         try:
             header = read_header(first.path)
-        except _UNREADABLE as error:
+        except DicomInputError as error:
             return (), f"unreadable: {error}"
         models = models_for(header, self._needs)
         return models, "" if models else why_none(header, self._needs)

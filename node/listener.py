@@ -7,6 +7,7 @@ from threading import Lock
 
 import structlog
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
@@ -101,6 +102,7 @@ class Listener:
     def _handlers(self) -> list[evt.EventHandlerType]:
         return [
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_ACCEPTED, self._on_accepted),
             (evt.EVT_REJECTED, self._on_rejected),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_aborted),
@@ -134,6 +136,14 @@ class Listener:
         with self._lock:
             self._touched.pop(event.assoc, None)
         _log.warning("association aborted", action="receive", calling_ae_title=_calling(event))
+
+    def _on_accepted(self, event: Event) -> None:
+        """Say what else the sender has to send: it learns so itself, and asks for nothing that we could answer."""
+        contexts = event.assoc.rejected_contexts
+        refused = sorted({f"{UID(context.abstract_syntax or '').name}: {context.status}" for context in contexts})
+        if refused:
+            log = _log.info if event.assoc.accepted_contexts else _log.warning
+            log("presentation contexts refused", action="refuse", calling_ae_title=_calling(event), reason=refused)
 
     def _on_rejected(self, event: Event) -> None:
         request = event.assoc.requestor.primitive

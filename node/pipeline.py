@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dicom_io.read import read_case
-
 from db.records import Job, Result
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Findings
+from dicom_io.read import read_case
 from dicom_io.results import EncodedResult, encode
 from inference.model import Model
-from node.errors import Interrupted
+from node.errors import Interrupted, StorageUnavailable
 from node.storage import Area, Storage
 
 
@@ -74,15 +73,24 @@ def analyse(
     node.errors.Transient
         When storage does, or the process was told to stop.
     """
-    with steps.step("read"):
+    with steps.step("read"), _within_reach():
         case = read_case(job.study_instance_uid, series)
     with steps.step("model"):
         findings = model.predict(case)
-    with steps.step("encode"):
+    with steps.step("encode"), _within_reach():
         encoded = encode(case, findings, desk.equipment, job.enqueued_at)
     with steps.step("keep"):
         results = tuple(_keep(result, desk.storage) for result in encoded)
     return findings, results
+
+
+@contextmanager
+def _within_reach() -> Iterator[None]:
+    """Wait for files that cannot be read: they were acknowledged, so they belong there."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(f"cannot read the files: {error.strerror}") from error
 
 
 def _keep(encoded: EncodedResult, storage: Storage) -> Result:

@@ -29,6 +29,8 @@ class Deliveries:
         Returns the time, aware.
     random
         Returns a number from 0 to 1, for the jitter of retries.
+    stopped
+        Whether the process was told to stop: the result on its way is finished, the rest of the batch put off.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Deliveries:
         sender_for: Callable[[str], Sender | None],
         now: Callable[[], datetime],
         random: Callable[[], float],
+        stopped: Callable[[], bool],
     ) -> None:
         self._name = name
         self._engine = engine
@@ -46,6 +49,7 @@ class Deliveries:
         self._sender_for = sender_for
         self._now = now
         self._random = random
+        self._stopped = stopped
         # Longer than one result may take; a batch that outlives it may be sent twice, which changes nothing.
         self._lease = timedelta(seconds=2 * policy.timeout_seconds)
 
@@ -69,8 +73,11 @@ class Deliveries:
                 self._put_off(delivery, f"no address for AE title {destination} in [[destinations]]")
             return
         reports = sender.send([delivery.result for delivery in batch])
-        for delivery, report in zip(batch, reports, strict=True):
-            self._note(delivery, report)
+        for delivery in batch:
+            if self._stopped():
+                self._put_off(delivery, "told to stop before it was sent")
+            else:
+                self._note(delivery, next(reports))
 
     def _note(self, delivery: Delivery, report: SendReport) -> None:
         log = _about(delivery)

@@ -89,7 +89,8 @@ class Storage:
     def installation(self, fresh: str) -> str:
         """Return the name this folder's installation goes by for ever: ``fresh`` when it has none yet."""
         path = self._folder / "installation"
-        with _reporting(self._folder):
+        with _reporting(self._folder), (self._folder / "installation.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two rooms may start at once, and only the first may choose
             if not path.exists():
                 _write_durably(path, fresh.encode())
             return path.read_text()
@@ -140,7 +141,7 @@ def _make_durable_folder(folder: Path, below: Path | None = None) -> None:
     """
     on_the_way = [folder, *folder.parents]
     fresh = [step for step in on_the_way if not step.exists() or (below is not None and below in step.parents)]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # patients' data
     for step in fresh:
         _sync_folder(step.parent)
 

@@ -72,7 +72,10 @@ class Worker:
         """Do one job if there is one; return whether there was."""
         try:
             with self._engine.begin() as connection:
-                job = queue.claim(connection, self._name, self._now(), self._lease, self._policy.maximum_attempts)
+                killers = queue.fail_killers(connection, self._now(), self._policy.maximum_attempts)
+                job = queue.claim(connection, self._name, self._now(), self._lease)
+            for killer in killers:
+                _log_failure(killer, killer.reason)
             if job is not None:
                 self._do(job)
         except DatabaseTransient as error:  # the job, if there is one, comes back when its lease has run out
@@ -137,7 +140,7 @@ class Worker:
     def _fail(self, job: Job, reason: str) -> None:
         with self._engine.begin() as connection:
             queue.fail(connection, job.id, self._name, reason, self._now())
-        _log.error("job failed", action="refuse", job=job.id, model=job.model, reason=reason)
+        _log_failure(job, reason)
 
     def _retry(self, job: Job, reason: str) -> None:
         """Try again later, but not for ever: what we do not understand may never go well."""
@@ -172,3 +175,9 @@ class Worker:
         finally:
             done.set()
             thread.join()
+
+
+def _log_failure(job: Job, reason: str) -> None:
+    _log.error(
+        "job failed", action="refuse", job=job.id, model=job.model, series=job.series_instance_uids, reason=reason
+    )

@@ -76,10 +76,11 @@ def _classify(model: ClassifyEfficientNetB0, images: Sequence[LabelledImage]) ->
     found = model.network.predict(pictures, batch_size=16, verbose=0).argmax(axis=1)
     truth = np.array([image.label for image in images])
     matrix = confusion_matrix(truth, found, len(LABELS))
+    per_class = zip(LABELS, class_figures(matrix), strict=True)
     return {
         "pictures": len(images),
         "accuracy": _round(np.mean(truth == found)),
-        "recall": {label: _round(row.recall) for label, row in zip(LABELS, class_figures(matrix), strict=True)},
+        "recall": {label: _round(row.recall) for label, row in per_class if row.members},
         "confusion_rows_are_truth": matrix.tolist(),
     }
 

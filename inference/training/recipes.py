@@ -116,19 +116,20 @@ CLASSIFY_EFFICIENTNETB0 = Recipe(
     task="classification",
     sequences=classify_efficientnetb0.SEQUENCES,
     labels=classify_efficientnetb0.LABELS,
-    input_shape=(224, 224, 3),
+    input_shape=(128, 128, 3),
     network={},
     threshold=0.5,
-    stages=(Stage(size=128, epochs=10, learning_rate=2e-3), Stage(size=224, epochs=2, learning_rate=3e-4)),
+    stages=(Stage(size=128, epochs=10, learning_rate=2e-3), Stage(size=128, epochs=6, learning_rate=1e-3)),
     build=lambda size: classify_efficientnetb0.build((size, size, 3)),
     parts=_brain_tumour_parts,
     loss="sparse_categorical_crossentropy",
     metrics=("accuracy",),
     data='"Brain Tumor MRI Dataset" (Nickparvar; figshare of Cheng, SARTAJ, Br35H): Training, 5,708 pictures',
     licence="data CC0 as stated by its publisher; figshare part CC BY 4.0",
-    limits="A short first training, from scratch. The data set's 'no tumour' pictures come from other sources "
-    "and contrasts than its tumours, so part of what tells them apart is not the tumour. Scores are not "
-    "calibrated. Trained on single pictures, of which a series' answer is pooled: not validated per patient.",
+    limits="A short first training, from scratch, on small pictures (128 x 128). The data set's 'no tumour' pictures "
+    "come from other sources and contrasts than its tumours, so part of what tells them apart is not the tumour. "
+    "Scores are not calibrated. Trained on single pictures, of which a series' answer is pooled: not validated per "
+    "patient.",
 )
 
 RECIPES = {recipe.name: recipe for recipe in (SEGMENT_UNET2D, CLASSIFY_EFFICIENTNETB0)}

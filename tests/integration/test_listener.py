@@ -12,9 +12,10 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage, generate_uid
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
+from support.builders import new_series
 from support.node_process import echo
 from support.rooms import settings
-from support.scu import associate, encode_data_set, flair_series, send, store, write_file, write_series
+from support.scu import associate, encode_data_set, send, store, write_file, write_series
 from support.wait import wait_until
 
 from db import inbox, views
@@ -90,12 +91,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 @pytest.fixture
 def image() -> Dataset:
-    return flair_series(slices=1)[0]
+    return new_series(slices=1)[0]
 
 
 def assert_goes_on(node: Node, tmp_path: Path) -> None:
     """Send a good instance: the listener has survived whatever came before."""
-    (answer,) = send(node.port, write_series(tmp_path / "good", flair_series(slices=1)))
+    (answer,) = send(node.port, write_series(tmp_path / "good", new_series(slices=1)))
     assert answer.status == 0x0000
 
 
@@ -108,7 +109,7 @@ def test_an_acknowledged_instance_is_there_byte_for_byte(
     node: Node, tmp_path: Path, image: Dataset, implicit: bool
 ) -> None:
     image.add_new(0x00091001, "UN", b"\0\1private\2")
-    encoded = encode_data_set(image, implicit).replace(b"Nobody", b"Nobo\0y")  # nobody may mend this on the way
+    encoded = encode_data_set(image, implicit).replace(b"Phantom", b"Phan\0om")  # nobody may mend this on the way
     path = write_file(tmp_path / "image.dcm", image, encoded=encoded, implicit=implicit)
 
     (answer,) = send(node.port, [path])
@@ -122,7 +123,7 @@ def test_an_acknowledged_instance_is_there_byte_for_byte(
 
 
 def test_a_quiet_series_is_enqueued_once(tmp_path: Path) -> None:
-    series = flair_series()
+    series = new_series()
     with running_node(tmp_path / "node", completion__quiet_seconds=0.5) as node:
         send(node.port, write_series(tmp_path / "series", series))
 
@@ -132,7 +133,7 @@ def test_a_quiet_series_is_enqueued_once(tmp_path: Path) -> None:
 
 
 def test_a_trusted_senders_series_is_enqueued_when_its_association_is_released(tmp_path: Path) -> None:
-    series = flair_series()
+    series = new_series()
     paths = write_series(tmp_path / "series", series)
     with running_node(tmp_path / "node", completion__complete_on_release=["SCANNER"]) as node:
         association = associate(node.port)
@@ -146,7 +147,7 @@ def test_a_trusted_senders_series_is_enqueued_when_its_association_is_released(t
 
 
 def test_a_series_sent_over_two_associations_waits_for_both(tmp_path: Path) -> None:
-    series = flair_series()
+    series = new_series()
     paths = write_series(tmp_path / "series", series)
     with running_node(tmp_path / "node", completion__complete_on_release=["*"]) as node:
         first, second = associate(node.port), associate(node.port)
@@ -164,7 +165,7 @@ def test_a_series_sent_over_two_associations_waits_for_both(tmp_path: Path) -> N
 
 
 def test_a_broken_off_association_does_not_complete_its_series(tmp_path: Path) -> None:
-    broken, whole = flair_series(), flair_series()
+    broken, whole = new_series(), new_series()
     with running_node(tmp_path / "node", completion__complete_on_release=["*"]) as node:
         association = associate(node.port)
         store(association, write_series(tmp_path / "broken", broken)[0])
@@ -225,9 +226,13 @@ def test_an_object_of_another_class_is_refused(node: Node, tmp_path: Path, image
 
 
 def test_a_presentation_context_that_is_not_mr_is_not_accepted(node: Node) -> None:
-    association = associate(node.port, sop_class=CTImageStorage)
+    with capture_logs() as lines:
+        association = associate(node.port, sop_class=CTImageStorage)
 
-    assert not association.accepted_contexts
+        assert not association.accepted_contexts
+        wait_until(lambda: lines, what="the log line")
+
+    assert lines[0]["reason"] == ["CT Image Storage: Abstract Syntax Not Supported"]
     assert associate(node.port, sop_class=EnhancedMRImageStorage).accepted_contexts
 
 
@@ -318,7 +323,7 @@ def test_a_locked_database_is_out_of_resources_until_it_is_free_again(
 
 
 def test_many_associations_at_once_lose_nothing(node: Node, tmp_path: Path) -> None:
-    series = [flair_series() for _ in range(6)]
+    series = [new_series() for _ in range(6)]
     folders = [write_series(tmp_path / str(number), one) for number, one in enumerate(series)]
     answers: list[int] = []
     senders = [

@@ -8,10 +8,11 @@ from threading import Thread
 import pytest
 from pydicom.uid import MRImageStorage
 from sqlalchemy import Engine
+from support.builders import new_series
 from support.pacs import running_pacs
 from support.process import free_port
 from support.rooms import enqueue_series, only_job, settings
-from support.scu import encode_data_set, flair_series, write_series
+from support.scu import encode_data_set, write_series
 from support.wait import wait_until
 
 from config.settings import Destination
@@ -36,7 +37,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 def owed(engine: Engine, tmp_path: Path) -> tuple[NewJob, list[bytes]]:
     """Owe three objects to PACS; return the job and the data sets as they must arrive."""
     job = enqueue_series(engine, tmp_path / "data", "fake_model")
-    objects = flair_series(slices=3)
+    objects = new_series(slices=3)
     results = [
         Result(sop_instance_uid=one.SOPInstanceUID, sop_class_uid=MRImageStorage, kind="SEG", path=path)
         for one, path in zip(objects, write_series(tmp_path / "results", objects), strict=True)
@@ -51,7 +52,9 @@ def port(engine: Engine) -> Iterator[int]:
     """Run the sender room; return the port at which it looks for PACS."""
     port = free_port()
     pacs = CStoreSender("GLIA", Destination(ae_title="PACS", host="127.0.0.1", port=port), QUICK.timeout_seconds)
-    room = Deliveries("sender-1", engine, QUICK, {"PACS": pacs}.get, lambda: datetime.now(UTC), lambda: 0.5)
+    room = Deliveries(
+        "sender-1", engine, QUICK, {"PACS": pacs}.get, lambda: datetime.now(UTC), lambda: 0.5, lambda: False
+    )
     loop = Loop(0.05)
     thread = Thread(target=loop.run, args=[room.step])
     thread.start()

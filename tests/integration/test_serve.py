@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.builders import new_series
 from support.node_process import echo
 from support.process import Server, free_port, start_server
 from support.require import REPOSITORY
-from support.scu import flair_series, send, write_series
+from support.scu import send, write_series
 from support.wait import wait_until
 
 from db import inbox
@@ -106,7 +107,7 @@ def test_no_room_outlives_a_killed_parent(serving: Serving) -> None:
 
 
 def test_a_second_start_goes_on_where_the_first_stopped(serving: Serving, tmp_path: Path) -> None:
-    series = flair_series(description="LOCALIZER")
+    series = new_series(SeriesDescription="LOCALIZER")
     for image in series:
         image.ScanningSequence = "GR"
         del image.InversionTime

@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRBigEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, RLELossless, generate_uid
 from support.enhanced import make_enhanced
 
 from dicom_io.mr import PHANTOM_SERIES, SeriesAttributes, StudyAttributes, classic_slices
@@ -62,6 +62,17 @@ def make_slices(
     series = make_series(sequence=sequence, series_instance_uid=series_instance_uid)
     slices = classic_slices(voxels, geometry, make_study(), series)
     return [set_all(dataset, **more) for dataset in slices]
+
+
+def new_series(*, slices: int = 6, sequence: str = "flair", **more: object) -> list[Dataset]:
+    """Return a small series that no other test has, of a patient no log may name; ``more`` as in `set_all`."""
+    own = {"StudyInstanceUID": generate_uid(None), "PatientName": "Secret^Patient", "PatientID": "SECRET-1"}
+    return make_slices(
+        voxels=make_voxels(shape=(slices, 16, 16)),
+        sequence=sequence,
+        series_instance_uid=generate_uid(None),
+        **(own | more),
+    )
 
 
 def write_series(

@@ -8,7 +8,8 @@ from pathlib import Path
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import Engine
-from support.scu import encode_data_set, flair_series
+from support.builders import new_series
+from support.scu import encode_data_set
 
 from config.load import load_settings
 from config.settings import Settings
@@ -30,7 +31,7 @@ def settings(**changes: object) -> Settings:
 def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | None = None, at: datetime = NOW) -> str:
     """Receive a series as the listener would, and return its UID."""
     receiver = Receiver(Storage(folder, minimum_free_mb=0), engine)
-    data_sets = series or flair_series()
+    data_sets = series or new_series()
     for data_set in data_sets:
         request = StoreRequest(
             affected_sop_class_uid=data_set.SOPClassUID,
@@ -45,7 +46,7 @@ def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | Non
 
 def enqueue_series(engine: Engine, folder: Path, model: str, series: Sequence[Dataset] | None = None) -> NewJob:
     """Receive a series and enqueue a job of it."""
-    data_sets = series or flair_series()
+    data_sets = series or new_series()
     job = NewJob(
         model=model,
         study_instance_uid=data_sets[0].StudyInstanceUID,

@@ -1,20 +1,16 @@
-"""A sender of tests: makes small MR series and sends files over a real association, well-formed or not."""
+"""A sender of tests: writes files, well-formed or not, and sends them over a real association."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 from pydicom import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
-
-SHAPE = (6, 16, 16)
-PATIENT_NAME = "Secret^Patient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +19,6 @@ class Sent:
 
     status: int
     comment: str
-
-
-def flair_series(
-    slices: int = SHAPE[0], description: str = "AX FLAIR", series_uid: str = "", study_uid: str = ""
-) -> list[Dataset]:
-    """Return the data sets of a small axial series; the description decides what it is taken for."""
-    series_uid, study_uid = series_uid or generate_uid(None), study_uid or generate_uid(None)
-    frame_of_reference = generate_uid(None)
-    voxels = np.random.default_rng(0).integers(0, 900, (slices, *SHAPE[1:])).astype("<u2")
-    return [_slice(voxels[k], k, description, series_uid, study_uid, frame_of_reference) for k in range(slices)]
 
 
 def encode_data_set(data_set: Dataset, implicit: bool = False) -> bytes:
@@ -103,39 +89,3 @@ def send(port: int, paths: Sequence[Path], calling: str = "SCANNER", called: str
     answers = [store(association, path) for path in paths]
     association.release()
     return answers
-
-
-def _slice(
-    pixels: np.ndarray, k: int, description: str, series_uid: str, study_uid: str, frame_of_reference: str
-) -> Dataset:
-    data_set = Dataset()
-    data_set.SOPClassUID = MRImageStorage
-    data_set.SOPInstanceUID = generate_uid(None)
-    data_set.StudyDate, data_set.StudyTime = "20240102", "030405"
-    data_set.AccessionNumber = ""
-    data_set.Modality = "MR"
-    data_set.Manufacturer = "Nobody"
-    data_set.ReferringPhysicianName = ""
-    data_set.SeriesDescription = description
-    data_set.PatientName, data_set.PatientID = PATIENT_NAME, "SECRET-1"
-    data_set.PatientBirthDate, data_set.PatientSex = "", ""
-    data_set.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
-    data_set.ScanningSequence, data_set.SequenceVariant = ["SE", "IR"], "SK"
-    data_set.ScanOptions, data_set.MRAcquisitionType = "", "2D"
-    data_set.SliceThickness = 5
-    data_set.RepetitionTime, data_set.EchoTime, data_set.InversionTime = 9000, 120, 2500
-    data_set.EchoTrainLength = 16
-    data_set.PatientPosition = "HFS"
-    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = study_uid, series_uid
-    data_set.StudyID, data_set.SeriesNumber, data_set.InstanceNumber = "1", 3, k + 1
-    data_set.ImagePositionPatient = [-120, -120, 5.0 * k]
-    data_set.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    data_set.FrameOfReferenceUID = frame_of_reference
-    data_set.PositionReferenceIndicator = ""
-    data_set.SamplesPerPixel, data_set.PhotometricInterpretation = 1, "MONOCHROME2"
-    data_set.Rows, data_set.Columns = pixels.shape
-    data_set.PixelSpacing = [15, 15]
-    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit = 16, 12, 11
-    data_set.PixelRepresentation = 0
-    data_set.PixelData = pixels.tobytes()
-    return data_set

@@ -22,7 +22,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 while True:
     with engine.begin() as conn:
-        job = queue.claim(conn, sys.argv[2], datetime.now(UTC), timedelta(hours=1), 3)
+        job = queue.claim(conn, sys.argv[2], datetime.now(UTC), timedelta(hours=1))
     if job is None:
         break
     print(job.id, flush=True)
@@ -71,7 +71,8 @@ def test_looking_for_work_does_not_read_what_is_done(engine: Engine) -> None:
     asked: list[tuple[str, Any]] = []
     event.listen(engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
     with engine.begin() as conn:
-        queue.claim(conn, "w1", NOW, timedelta(seconds=60), 3)
+        queue.fail_killers(conn, NOW, 3)
+        queue.claim(conn, "w1", NOW, timedelta(seconds=60))
         outbox.claim(conn, "s1", NOW, timedelta(seconds=60), 10)
 
         updates = [(text, values) for text, values in asked if text.startswith("UPDATE")]

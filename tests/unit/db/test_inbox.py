@@ -73,6 +73,18 @@ def test_the_same_bytes_again_change_nothing(engine: Engine) -> None:
         assert inbox.instances(conn, SERIES) == (first,)
 
 
+def test_the_same_bytes_again_keep_a_series_that_is_receiving_from_being_quiet(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+        inbox.release(conn, [SERIES], after(1))
+
+        inbox.receive(conn, instance(received_at=after(8)))
+
+        assert quiet(conn, 17, ("*",)) == []
+        assert quiet(conn, 18) == [SERIES]
+        assert (look(conn).instances, look(conn).generation) == (1, 0)
+
+
 def test_other_bytes_under_the_same_uid_take_the_place_and_reopen_the_series(engine: Engine) -> None:
     newer = instance(sha256="bb", path=Path("/data/newer.dcm"), received_at=after(60))
     with engine.begin() as conn:

@@ -11,7 +11,7 @@ LEASE = timedelta(seconds=60)
 
 
 def claim(conn: Connection, worker: str = "w1", seconds: float = 0) -> Job | None:
-    return queue.claim(conn, worker, after(seconds), LEASE, maximum_attempts=3)
+    return queue.claim(conn, worker, after(seconds), LEASE)
 
 
 def claimed(conn: Connection, worker: str = "w1", seconds: float = 0) -> Job:
@@ -109,10 +109,12 @@ def test_a_job_that_kills_its_workers_fails_with_the_reason(engine: Engine) -> N
         for attempt in range(3):
             assert claimed(conn, f"w{attempt}", seconds=60 * attempt).attempts == attempt + 1
 
-        assert claim(conn, "w3", seconds=179) is None
+        assert queue.fail_killers(conn, after(179), maximum_attempts=3) == ()
+        assert queue.fail_killers(conn, after(180), maximum_attempts=4) == ()
         assert look(conn).state is JobState.RUNNING
-        assert claim(conn, "w3", seconds=180) is None
+        assert queue.fail_killers(conn, after(180), maximum_attempts=3) == (look(conn),)
 
+        assert claim(conn, "w3", seconds=180) is None
         assert look(conn).state is JobState.FAILED
         assert look(conn).reason == "its worker died in attempt 3, the last allowed"
         assert look(conn).finished_at == after(180)

@@ -37,7 +37,7 @@ def test_everything_is_counted_by_state_and_every_state_is_named(engine: Engine)
         inbox.settle(conn, "1.2", 0, SeriesState.REFUSED, "no MR")
         job_id = queue.enqueue(conn, new_job(), NOW)
         assert job_id is not None
-        queue.claim(conn, "w1", NOW, timedelta(seconds=60), 3)
+        queue.claim(conn, "w1", NOW, timedelta(seconds=60))
         outbox.owe(conn, job_id, [result()], ["PACS", "ARCHIVE"], NOW)
 
     with reading(engine) as conn:

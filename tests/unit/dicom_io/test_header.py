@@ -69,6 +69,7 @@ def test_a_frame_s_own_functional_group_comes_before_the_shared_one(tmp_path: Pa
     [
         ("ImagePositionPatient", None),
         ("ImagePositionPatient", [1, 2]),
+        ("ImagePositionPatient", [1, 2, 3, 4]),
         ("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]),
         ("ImageOrientationPatient", [0, 0, 0, 0, 0, 0]),
         ("PixelSpacing", None),
@@ -113,6 +114,18 @@ def test_a_file_that_is_not_dicom_is_refused(tmp_path: Path) -> None:
     path.write_text("not an image")
 
     with pytest.raises(UnreadableFile, match=r"notes\.txt"):
+        read_header(path)
+
+
+def test_sequences_nested_too_deep_are_refused(tmp_path: Path) -> None:
+    path = write_series(tmp_path)[0]
+    content = path.read_bytes()
+    begun = b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    ended = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    head, tag, pixels = content.partition(b"\xe0\x7f\x10\x00OW")
+    path.write_bytes(head + 2000 * begun + 2000 * ended + tag + pixels)
+
+    with pytest.raises(UnreadableFile, match=r"0001\.dcm"):
         read_header(path)
 
 

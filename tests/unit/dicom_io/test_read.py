@@ -185,6 +185,14 @@ def test_files_of_two_series_are_refused(tmp_path: Path) -> None:
         read_volume([*write_series(tmp_path / "a"), *write_series(tmp_path / "b", sequence="t2")])
 
 
+def test_a_series_uid_used_in_two_studies_is_refused(tmp_path: Path) -> None:
+    paths = write_series(tmp_path)
+    change(paths[-1], StudyInstanceUID="1.2.3")
+
+    with pytest.raises(MixedGeometry, match=r"files of 2 series: .* of study 1\.2\.3"):
+        read_volume(paths)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_fewer_than_three_slices_are_no_volume(tmp_path: Path, count: int) -> None:
     paths = write_series(tmp_path)[:count]

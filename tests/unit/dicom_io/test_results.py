@@ -145,6 +145,17 @@ def test_other_input_images_give_other_uids(tmp_path) -> None:
     assert alone.sop_instance_uid != together.sop_instance_uid
 
 
+def test_an_image_replaced_under_its_uid_gives_other_uids(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    findings = mask_findings(volume, lopsided())
+    before = encode(case_of(volume), findings, HERE, AT)
+
+    change(volume.sources[2].path, PatientID="CORRECTED")
+    after = encode(case_of(volume), findings, HERE, AT)
+
+    assert not {r.sop_instance_uid for r in before} & {r.sop_instance_uid for r in after}
+
+
 def test_the_dimension_uid_is_derived_and_one(tmp_path) -> None:
     volume = classic_volume(tmp_path)
     seg = _read(encode(case_of(volume), mask_findings(volume, lopsided()), HERE, AT)[0])

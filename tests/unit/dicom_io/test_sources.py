@@ -119,3 +119,16 @@ def test_a_source_file_that_is_gone_is_an_error_of_its_own(tmp_path) -> None:
 
     with pytest.raises(FileNotFoundError):
         read_sources(volume)
+
+
+@pytest.mark.parametrize("nonsense", [b"abcd", b"-5.0", b"5\\0 ", b"nan ", b"inf ", b"    "])
+def test_a_slice_thickness_that_is_no_length_is_taken_from_the_positions(tmp_path, nonsense: bytes) -> None:
+    volume = classic_volume(tmp_path, edit=_set(SliceThickness="7.25"))
+    for source in volume.sources:
+        sound = source.path.read_bytes()
+        assert sound.count(b"DS\x04\x007.25") == 1
+        source.path.write_bytes(sound.replace(b"DS\x04\x007.25", b"DS\x04\x00" + nonsense))
+
+    header = read_sources(volume).headers[0]
+
+    assert header.SliceThickness == 5.0

@@ -171,7 +171,7 @@ SEG_FAULTS: dict[str, tuple[str, Fault]] = {
     "two series": ("refers to series", _second_series),
     "an image missing": ("images that are not", _missing_image),
     "another frame of reference": ("frame of reference", _foreign_frame_of_reference),
-    "another image": ("names slice -1", _foreign_image),
+    "another image": ("which is no image of its volume", _foreign_image),
     "two sources of one frame": ("2 source images", _two_sources),
     "another segment": ("in 28 of", _other_segment),
     "segment not listed": ("lists segments", _unlisted_segment),

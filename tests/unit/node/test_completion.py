@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
+from support.builders import new_series
 from support.rooms import NOW, receive_series, settings
-from support.scu import flair_series
 
 from db import inbox, views
 from db.engine import reading
@@ -72,6 +72,19 @@ def test_a_series_cut_off_by_our_own_death_gets_its_quiet_time_again(engine: Eng
     assert restarted.look(NOW + timedelta(minutes=5, seconds=10)) == 1
 
 
+def test_a_series_sent_again_from_the_start_is_enqueued_once_when_whole(engine: Engine, tmp_path: Path) -> None:
+    slices = new_series(slices=4)
+    uid = receive_series(engine, tmp_path, slices[:3])
+    restarted = completion(engine)
+    for second, data_set in enumerate(slices):  # one every 6 s: the known ones take longer than the quiet time
+        receive_series(engine, tmp_path, [data_set], at=NOW + timedelta(seconds=6 * (second + 1)))
+        assert restarted.look(NOW + timedelta(seconds=6 * (second + 1) + 5)) == 0
+
+    assert restarted.look(NOW + timedelta(seconds=34)) == 1
+
+    assert [job.generation for job in state(engine, uid)[1]] == [0, 0]
+
+
 def test_a_trusted_sender_need_not_wait_after_its_release(engine: Engine, tmp_path: Path) -> None:
     uid = receive_series(engine, tmp_path)
     with engine.begin() as connection:
@@ -82,7 +95,7 @@ def test_a_trusted_sender_need_not_wait_after_its_release(engine: Engine, tmp_pa
 
 
 def test_a_late_instance_makes_another_generation_of_jobs(engine: Engine, tmp_path: Path) -> None:
-    slices = flair_series()
+    slices = new_series()
     uid = receive_series(engine, tmp_path, slices[:-1])
     completion(engine).look(LATER)
     receive_series(engine, tmp_path, slices[-1:], at=LATER)
@@ -93,12 +106,7 @@ def test_a_late_instance_makes_another_generation_of_jobs(engine: Engine, tmp_pa
 
 
 def test_a_series_no_model_wants_is_refused_with_the_reason(engine: Engine, tmp_path: Path) -> None:
-    slices = flair_series(description="AX T2 TSE")
-    for data_set in slices:
-        data_set.ScanningSequence = "SE"
-        data_set.RepetitionTime, data_set.EchoTime = 5000, 100
-        del data_set.InversionTime
-    uid = receive_series(engine, tmp_path, slices)
+    uid = receive_series(engine, tmp_path, new_series(sequence="t2"))
 
     with capture_logs() as lines:
         completion(engine).look(LATER)
@@ -126,10 +134,15 @@ def test_files_out_of_reach_put_off_their_own_series_only(engine: Engine, tmp_pa
         hidden = inbox.instances(connection, lost)[0].path
     hidden.rename(hidden.with_suffix(".away"))
 
-    assert completion(engine).look(LATER) == 1
+    looking = completion(engine)
+    with capture_logs() as lines:
+        assert [looking.look(LATER), looking.look(LATER)] == [1, 0]
 
     assert state(engine, lost)[0].state == SeriesState.RECEIVING
     assert state(engine, there)[0].state == SeriesState.ENQUEUED
+    assert [line["reason"] for line in lines if line["series"] == lost] == ["cannot read it: No such file or directory"]
+    hidden.with_suffix(".away").rename(hidden)
+    assert looking.look(LATER) == 1
 
 
 @pytest.mark.parametrize("models", [(), ("segment",)])

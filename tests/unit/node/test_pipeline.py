@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from support.builders import new_series
 from support.fakes import FakeModel
 from support.rooms import NOW
-from support.scu import flair_series, write_series
+from support.scu import write_series
 
 from db.records import Job, JobState
 from dicom_io.equipment import Equipment
@@ -29,7 +30,7 @@ def desk(folder: Path, minimum_free_mb: int = 0) -> Desk:
 
 @pytest.fixture
 def series(tmp_path: Path) -> Mapping[str, list[Path]]:
-    data_sets = flair_series()
+    data_sets = new_series()
     return {data_sets[0].SeriesInstanceUID: write_series(tmp_path / "series", data_sets)}
 
 

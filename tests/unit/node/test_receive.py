@@ -12,7 +12,8 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
-from support.scu import encode_data_set, flair_series
+from support.builders import new_series
+from support.scu import encode_data_set
 
 from db import inbox
 from db.engine import reading
@@ -31,7 +32,7 @@ def receiver(tmp_path: Path, engine: Engine) -> Receiver:
 
 @pytest.fixture
 def image() -> Dataset:
-    return flair_series(slices=1)[0]
+    return new_series(slices=1)[0]
 
 
 def request_for(image: Dataset, encoded: bytes | None = None) -> StoreRequest:

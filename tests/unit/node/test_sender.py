@@ -1,6 +1,6 @@
 """What is owed is delivered, put off with a reason, or given up where the settings say so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Outgoing:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self.now = NOW
+        self.stopped = False
         self.job: NewJob = enqueue_series(engine, folder, "fake_model")
 
     def owe(self, *destinations: str) -> None:
@@ -36,7 +37,9 @@ class Outgoing:
 
     def room(self, senders: Mapping[str, FakeSender], jitter: float = 0.0, **keys: object) -> Deliveries:
         policy = settings(**keys).sender
-        return Deliveries("sender-1", self.engine, policy, senders.get, self.clock, lambda: jitter)
+        return Deliveries(
+            "sender-1", self.engine, policy, senders.get, self.clock, lambda: jitter, lambda: self.stopped
+        )
 
     def clock(self) -> datetime:
         return self.now
@@ -67,6 +70,22 @@ def test_what_is_owed_to_one_destination_goes_as_one_batch(outgoing: Outgoing) -
 
     assert pacs.sent == archive.sent == [Path("/SEG.dcm"), Path("/SR.dcm")]
     assert outgoing.states() == [DeliveryState.DELIVERED] * 4
+
+
+def test_told_to_stop_the_result_on_its_way_is_finished_and_the_rest_waits(outgoing: Outgoing) -> None:
+    outgoing.owe("PACS")
+
+    class Stopping(FakeSender):
+        def send(self, results: Sequence[Result]) -> Iterator[SendReport]:
+            for report in FakeSender.send(self, results):
+                outgoing.stopped = True
+                yield report
+
+    pacs = Stopping()
+    outgoing.room({"PACS": pacs}).step()
+
+    assert pacs.sent == [Path("/SEG.dcm")]
+    assert outgoing.states() == [DeliveryState.DELIVERED, DeliveryState.WAITING]
 
 
 def test_a_refused_result_is_put_off_and_only_it_is_sent_again(outgoing: Outgoing) -> None:

@@ -3,8 +3,10 @@
 import fcntl
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -110,3 +112,19 @@ def test_an_installation_keeps_its_first_name(storage: Storage, tmp_path: Path) 
 
     assert first == "one"
     assert Storage(tmp_path / "data", minimum_free_mb=0).installation("two") == "one"
+
+
+def test_rooms_that_start_at_once_agree_on_the_installation(tmp_path: Path) -> None:
+    start = Barrier(8)
+
+    def name(number: int) -> str:
+        storage = Storage(tmp_path / "data", minimum_free_mb=0)
+        start.wait()
+        return storage.installation(f"name {number}")
+
+    with ThreadPoolExecutor(8) as rooms:
+        assert len(set(rooms.map(name, range(8)))) == 1
+
+
+def test_what_is_kept_is_for_nobody_elses_eyes(storage: Storage, tmp_path: Path) -> None:
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
+from support.builders import new_series
 from support.fakes import NAME, FakeModel
-from support.rooms import NOW, enqueue_series, only_job, settings
-from support.scu import flair_series
+from support.rooms import NOW, enqueue_series, only_job, receive_series, settings
 
 from db import outbox, queue
-from db.records import Delivery, JobState
+from db.records import Delivery, JobState, NewJob
 from dicom_io.equipment import Equipment
 from inference.errors import ModelError, WeightsMissing
 from inference.model import Model
@@ -118,7 +119,7 @@ def test_a_model_is_loaded_once(bench: Bench) -> None:
 
 
 def test_a_series_that_cannot_be_analysed_fails_at_once_with_the_reason(bench: Bench) -> None:
-    slices = flair_series()
+    slices = new_series()
     new = enqueue_series(bench.engine, bench.folder, NAME, slices[:2] + slices[3:])
 
     bench.worker().step()
@@ -192,12 +193,64 @@ def test_results_of_a_lost_lease_are_owed_by_nobody(bench: Bench) -> None:
     def lose_the_lease() -> None:
         with bench.engine.begin() as connection:
             later = bench.clock() + timedelta(hours=1)
-            assert queue.claim(connection, "worker-2", later, timedelta(hours=1), 9)
+            assert queue.claim(connection, "worker-2", later, timedelta(hours=1))
 
     bench.worker(FakeModel(before=lose_the_lease)).step()
 
     assert only_job(bench.engine, new).state == JobState.RUNNING
     assert bench.owed() == ()
+
+
+def test_a_job_that_kills_its_workers_fails_with_the_reason_in_the_log(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+    with bench.engine.begin() as connection:
+        queue.claim(connection, "killed", bench.clock(), timedelta(seconds=60))
+    bench.clock.advance(61)
+
+    with capture_logs() as lines:
+        assert bench.worker(worker__maximum_attempts=1).step() is False
+
+    assert only_job(bench.engine, new).state == JobState.FAILED
+    assert [line["reason"] for line in lines] == ["its worker died in attempt 1, the last allowed"]
+
+
+def test_files_out_of_reach_never_fail_a_job(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+    away = bench.folder.with_name("away")
+    (bench.folder / "received").rename(away)
+    worker = bench.worker(worker__maximum_attempts=1)
+
+    assert worker.step() is True
+
+    assert only_job(bench.engine, new).state == JobState.WAITING
+    assert "No such file" in only_job(bench.engine, new).reason
+    away.rename(bench.folder / "received")
+    bench.clock.advance(3600)
+    worker.step()
+    assert only_job(bench.engine, new).state == JobState.DONE
+
+
+def test_a_series_replaced_by_its_sender_yields_results_of_its_own(bench: Bench) -> None:
+    slices = new_series()
+    for corrected in (False, True):
+        for data_set in slices:
+            data_set.PatientID = "CORRECTED" if corrected else "WRONG"
+        receive_series(bench.engine, bench.folder, slices)
+        new = NewJob(
+            model=NAME,
+            study_instance_uid=slices[0].StudyInstanceUID,
+            series_instance_uids=(slices[0].SeriesInstanceUID,),
+            generation=int(corrected),
+            calling_ae_title="SCANNER",
+        )
+        with bench.engine.begin() as connection:
+            queue.enqueue(connection, new, NOW)
+        bench.worker().step()
+
+    owed = [dcmread(delivery.result.path) for delivery in bench.owed()]
+
+    assert [result.PatientID for result in owed] == ["WRONG", "WRONG", "CORRECTED", "CORRECTED"]
+    assert len({result.SOPInstanceUID for result in owed}) == 4
 
 
 def test_a_rule_decides_where_results_go(bench: Bench) -> None:

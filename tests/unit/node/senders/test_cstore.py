@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydicom.uid import MRImageStorage
 from pynetdicom import build_context
+from support.builders import new_series
 from support.pacs import Pacs, running_pacs
 from support.process import free_port
-from support.scu import encode_data_set, flair_series, write_file
+from support.scu import encode_data_set, write_file
 
 from config.settings import Destination
 from db.records import Result
@@ -22,7 +23,7 @@ def sender(port: int, ae_title: str = "PACS") -> CStoreSender:
 @pytest.fixture
 def results(tmp_path: Path) -> list[Result]:
     made = []
-    for number, data_set in enumerate(flair_series(slices=3)):
+    for number, data_set in enumerate(new_series(slices=3)):
         path = write_file(tmp_path / f"{number}.dcm", data_set)
         made.append(
             Result(sop_instance_uid=data_set.SOPInstanceUID, sop_class_uid=MRImageStorage, kind="SEG", path=path)
@@ -45,7 +46,7 @@ def test_a_batch_goes_over_one_association_byte_for_byte(results: list[Result]) 
 
 
 def test_bytes_that_pydicom_would_write_otherwise_arrive_unchanged(tmp_path: Path, results: list[Result]) -> None:
-    image = flair_series(slices=1)[0]
+    image = new_series(slices=1)[0]
     encoded = encode_data_set(image).replace(b"Nobody", b"No\0\0\0 ")
     path = write_file(tmp_path / "odd.dcm", image, encoded=encoded)
     odd = Result(sop_instance_uid=image.SOPInstanceUID, sop_class_uid=MRImageStorage, kind="SEG", path=path)
