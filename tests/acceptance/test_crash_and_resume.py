@@ -28,10 +28,13 @@ from dicom_io.uids import derive
 SENDER = "SCANNER"
 SERIES, SLICES = 8, 25
 KILLS = 3
+# Until the sender notices that the node is dead; the quiet time is longer, or its series would count as complete.
+SENDER_SECONDS = 5.0
 # Series are analysed while others still arrive; one that a kill cut off waits until its sender has gone on.
 TABLES = {
-    "completion": {"quiet_seconds": 15, "complete_on_release": [SENDER]},
-    "worker": {"lease_seconds": 3, "retry_seconds": 0.5},
+    "completion": {"quiet_seconds": 30, "complete_on_release": [SENDER]},
+    # Each kill may hit the same job, which must not be taken for one that kills its worker.
+    "worker": {"lease_seconds": 3, "retry_seconds": 0.5, "maximum_attempts": KILLS + 2},
     "sender": {"timeout_seconds": 2, "first_retry_seconds": 0.5},
 }
 
@@ -73,7 +76,7 @@ class Scanner:
                 self._send(paths)
 
     def _send(self, paths: list[Path]) -> None:
-        association = associate(self._port, calling=SENDER)
+        association = associate(self._port, calling=SENDER, timeout=SENDER_SECONDS)
         if not association.is_established:
             return
         for path in paths:

@@ -65,11 +65,11 @@ def write_series(folder: Path, series: Sequence[Dataset]) -> list[Path]:
 
 
 def associate(
-    port: int, calling: str = "SCANNER", called: str = "GLIA", sop_class: str = MRImageStorage
+    port: int, calling: str = "SCANNER", called: str = "GLIA", sop_class: str = MRImageStorage, timeout: float = 20.0
 ) -> Association:
     """Request an association with a node on a loopback port; it may have been rejected."""
     ae = AE(ae_title=calling)
-    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = 20
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = timeout
     for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
         ae.add_requested_context(sop_class, syntax)
     return ae.associate("127.0.0.1", port, ae_title=called)
