@@ -3,7 +3,7 @@
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -98,11 +98,14 @@ def pacs() -> Iterator[Pacs]:
 
 
 def test_whatever_was_acknowledged_survives_kills_and_every_series_is_analysed_once(
-    series: list[list[Path]], pacs: Pacs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    series: list[list[Path]],
+    pacs: Pacs,
+    make_node: Callable[..., NodeProcess],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
     moments = random.Random(seed)
-    node = NodeProcess(tmp_path, {SENDER: pacs.port}, TABLES)
+    node = make_node({SENDER: pacs.port}, TABLES)
     scanner = Scanner(series, node.port)
 
     node.start()
