@@ -3,9 +3,62 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from db.records import NewJob, ReceivedInstance, Result
+from db.records import (
+    Delivery,
+    DeliveryState,
+    Job,
+    JobState,
+    NewJob,
+    ReceivedInstance,
+    Result,
+    SeriesRecord,
+    SeriesState,
+)
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
+
+# Rows to start from; `dataclasses.replace` says what a test cares about.
+SERIES = SeriesRecord(
+    series_instance_uid="1.1",
+    study_instance_uid="1",
+    calling_ae_title="A",
+    modality="MR",
+    sop_class_uid="",
+    series_description="FLAIR",
+    instances=24,
+    first_received_at=NOW,
+    last_received_at=NOW + timedelta(seconds=2),
+    released_at=None,
+    generation=0,
+    state=SeriesState.RECEIVING,
+    reason="",
+)
+JOB = Job(
+    id=1,
+    model="segment_unet2d",
+    study_instance_uid="1",
+    series_instance_uids=("1.1",),
+    generation=0,
+    calling_ae_title="A",
+    state=JobState.WAITING,
+    attempts=0,
+    reason="",
+    enqueued_at=NOW + timedelta(seconds=3),
+    started_at=None,
+    finished_at=None,
+    report="",
+)
+DELIVERY = Delivery(
+    id=1,
+    job_id=1,
+    result=Result(sop_instance_uid="2.25.1", sop_class_uid="", kind="SR", path=Path("x")),
+    destination="PACS",
+    state=DeliveryState.WAITING,
+    attempts=0,
+    not_before=NOW,
+    delivered_at=None,
+    reason="",
+)
 
 
 def after(seconds: float) -> datetime:

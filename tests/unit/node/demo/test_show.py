@@ -1,13 +1,13 @@
 from dataclasses import replace
-from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from support.builders import make_voxels, write_series
+from support.records import DELIVERY, JOB, NOW, SERIES
 
-from db.records import Delivery, DeliveryState, Job, JobState, Result, SeriesRecord, SeriesState
+from db.records import DeliveryState, JobState, Result, SeriesState
 from dicom_io.case import Case
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Algorithm, Findings, Mask, Score, Segment
@@ -17,8 +17,6 @@ from node.demo.follow import Progress
 from node.demo.send import series_in
 from node.demo.show import findings_table, panels
 from node.report import JobReport
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def analysed(folder: Path) -> tuple[Progress, Mask]:
@@ -32,53 +30,14 @@ def analysed(folder: Path) -> tuple[Progress, Mask]:
     findings = Findings(algorithm, "segmentation", uid, True, (Score("flair_abnormality", 0.9),), mask, "a lesion")
     case = Case(volume.header.study_instance_uid, {"flair": volume})
     deliveries = []
-    for number, result in enumerate(encode(case, findings, Equipment(site="s", serial="1"), NOW)):
+    for result in encode(case, findings, Equipment(site="s", serial="1"), NOW):
         path = folder / f"{result.kind}.dcm"
         path.write_bytes(result.data)
         row = Result(sop_instance_uid=result.sop_instance_uid, sop_class_uid="", kind=result.kind, path=path)
-        deliveries.append(
-            Delivery(
-                id=number,
-                job_id=1,
-                result=row,
-                destination="PACS",
-                state=DeliveryState.DELIVERED,
-                attempts=1,
-                not_before=NOW,
-                delivered_at=NOW,
-                reason="",
-            )
-        )
-    series = SeriesRecord(
-        series_instance_uid=uid,
-        study_instance_uid=case.study_instance_uid,
-        calling_ae_title="A",
-        modality="MR",
-        sop_class_uid="",
-        series_description="FLAIR AX",
-        instances=5,
-        first_received_at=NOW,
-        last_received_at=NOW,
-        released_at=None,
-        generation=0,
-        state=SeriesState.ENQUEUED,
-        reason="",
-    )
-    job = Job(
-        id=1,
-        model="segment_unet2d",
-        study_instance_uid=case.study_instance_uid,
-        series_instance_uids=(uid,),
-        generation=0,
-        calling_ae_title="A",
-        state=JobState.DONE,
-        attempts=1,
-        reason="",
-        enqueued_at=NOW,
-        started_at=NOW,
-        finished_at=NOW,
-        report=JobReport.of(findings, {"model": 1.5}).to_json(),
-    )
+        deliveries.append(replace(DELIVERY, result=row, state=DeliveryState.DELIVERED, delivered_at=NOW))
+    series = replace(SERIES, series_instance_uid=uid, series_description="FLAIR AX", state=SeriesState.ENQUEUED)
+    report = JobReport.of(findings, {"model": 1.5}).to_json()
+    job = replace(JOB, series_instance_uids=(uid,), state=JobState.DONE, report=report)
     return Progress((series,), (job,), tuple(deliveries)), mask
 
 
