@@ -1,5 +1,6 @@
 # Every target does its own set-up: a fresh Debian needs python3 (3.11 to 3.13), git and make, nothing else.
-# Settings: STUDY=folder PACS=host:port:AET OUT=folder (demo), CONFIG=file.toml (serve), ARGS=... (train, tests).
+# Settings: STUDY=folder PACS=host:port:AET OUT=folder (demo), CONFIG=file.toml (serve), ARGS=... (train, tests),
+# SECONDS=... SEED=... (fuzz).
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -53,6 +54,10 @@ train: $(READY) ## train the models anew; ARGS="..." go to python -m inference.t
 bench: $(READY) ## measure: how many instances a second are received
 	@./setup.sh tools
 	@$(BIN)/pytest -q tests/bench/bench_*.py
+
+.PHONY: fuzz
+fuzz: $(READY) ## read damaged series: only volumes and refusals may come out; SECONDS=600 SEED=1 ARGS="--json FILE"
+	@$(PYTHON) tests/fuzz/fuzz_read.py --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1) $(ARGS)
 
 .PHONY: lock
 lock: ## write requirements.lock from pyproject.toml, keeping pins that still fit; ARGS=--upgrade takes newer ones

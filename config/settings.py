@@ -85,13 +85,21 @@ class Database(Part):
 
 
 class Completion(Part):
-    """When a series is complete."""
+    """When a series is complete, and how long a model waits for another one."""
 
     quiet_seconds: Annotated[float, _number(0.1, 3600)]
     complete_on_release: Annotated[
         tuple[_AeTitle, ...], _words(f'a list of AE titles, each {AE_TITLE_IN_WORDS}; ["*"] is every sender')
     ]
+    needed_wait_seconds: Annotated[float, _number(0, 604800)]
+    optional_wait_seconds: Annotated[float, _number(0, 604800)]
     interval_seconds: Annotated[float, _number(0.05, 60)]
+
+
+class Case(Part):
+    """How the series of one study are brought together."""
+
+    other_frame_of_reference: Annotated[Literal["register", "refuse"], _words("register or refuse")]
 
 
 class Worker(Part):
@@ -153,6 +161,7 @@ class Settings(Part):
     storage: Storage
     database: Database
     completion: Completion
+    case: Case
     worker: Worker
     sender: Sender
     log: Log

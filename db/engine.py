@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from db import schema
-from db.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnusable, SchemaTooNew
+from db.errors import DatabaseBusy, DatabaseError, DatabaseFull, DatabaseUnusable, SchemaTooNew, SchemaTooOld
 
 ERRORS: Mapping[int, type[DatabaseError]] = {
     sqlite3.SQLITE_BUSY: DatabaseBusy,
@@ -47,7 +47,8 @@ def open_database(url: str, busy_timeout_seconds: float) -> Engine:
     Raises
     ------
     DatabaseError
-        `SchemaTooNew`, `DatabaseUnusable`, `DatabaseFull` or `DatabaseBusy`, here and from every use of the engine.
+        `SchemaTooNew` or `SchemaTooOld` here; `DatabaseUnusable`, `DatabaseFull` or `DatabaseBusy` here and from every
+        use of the engine.
     """
     file = _file(url)
     # No limit to the pool: a thread waits for its turn to write, not for a connection.
@@ -146,7 +147,14 @@ def _create(conn: Connection) -> None:
             f"{conn.engine.url.database}: schema version {version} was written by a newer Glia; "
             f"this one knows versions up to {schema.VERSION}"
         )
-    if version < schema.VERSION:
+    if 0 < version < schema.VERSION:
+        file = conn.engine.url.database
+        raise SchemaTooOld(
+            f"{file}: schema version {version} was written by an older Glia, and this one needs version "
+            f"{schema.VERSION}; no release wrote that version, so it cannot be brought up to date: stop the node, move "
+            f"{file}, {file}-wal and {file}-shm away, start again and have the studies sent once more"
+        )
+    if version == 0:
         schema.metadata.create_all(conn)
         conn.exec_driver_sql(f"PRAGMA user_version={schema.VERSION}")
 

@@ -27,3 +27,7 @@ class DatabaseUnusable(Permanent):
 
 class SchemaTooNew(Permanent):
     """A newer Glia has written this database."""
+
+
+class SchemaTooOld(Permanent):
+    """An older Glia has written this database, and there is no way to bring it up to date."""

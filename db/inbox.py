@@ -81,15 +81,47 @@ def quiet_series(
     )
 
 
-def settle(conn: Connection, series_instance_uid: str, generation: int, state: SeriesState, reason: str) -> bool:
-    """Say what became of a complete series; False when it is no longer the same generation, receiving."""
+def complete(conn: Connection, seen: SeriesRecord, candidates: str) -> bool:
+    """Keep what a series that has gone quiet offers to models; False when anything has come since it was seen.
+
+    It is waiting then: `settle` says for what, or what became of it.
+    """
+    table = schema.series
+    same = and_(
+        table.c.series_instance_uid == seen.series_instance_uid,
+        table.c.generation == seen.generation,
+        table.c.state == SeriesState.RECEIVING,
+        table.c.last_received_at == seen.last_received_at,
+    )
+    values = {"state": SeriesState.WAITING, "candidates": candidates}
+    return conn.execute(update(table).where(same).values(**values)).rowcount == 1
+
+
+def settle(
+    conn: Connection,
+    series_instance_uid: str,
+    generation: int,
+    state: SeriesState,
+    reason: str,
+    waiting_until: datetime | None = None,
+) -> bool:
+    """Say what became of a complete series; False when it is receiving again, or has done so since."""
     table = schema.series
     same = and_(
         table.c.series_instance_uid == series_instance_uid,
         table.c.generation == generation,
-        table.c.state == SeriesState.RECEIVING,
+        table.c.state != SeriesState.RECEIVING,
     )
-    return conn.execute(update(table).where(same).values(state=state, reason=reason)).rowcount == 1
+    values = {"state": state, "reason": reason, "waiting_until": waiting_until}
+    return conn.execute(update(table).where(same).values(**values)).rowcount == 1
+
+
+def studies_due(conn: Connection, now: datetime) -> tuple[str, ...]:
+    """Find the studies in which a model has waited long enough for a series that has not come."""
+    table = schema.series
+    due = and_(table.c.state == SeriesState.WAITING, table.c.waiting_until <= now)
+    query = select(table.c.study_instance_uid).where(due).distinct().order_by(table.c.study_instance_uid)
+    return tuple(conn.execute(query).scalars())
 
 
 def instances(conn: Connection, series_instance_uid: str) -> tuple[ReceivedInstance, ...]:
@@ -125,6 +157,8 @@ def _receive_series(conn: Connection, instance: ReceivedInstance, more: int) -> 
             generation=case((table.c.state == SeriesState.RECEIVING, table.c.generation), else_=table.c.generation + 1),
             state=SeriesState.RECEIVING,
             reason="",
+            candidates="",
+            waiting_until=None,
         )
     )
     if conn.execute(again).rowcount == 0:
@@ -142,5 +176,7 @@ def _receive_series(conn: Connection, instance: ReceivedInstance, more: int) -> 
             generation=0,
             state=SeriesState.RECEIVING,
             reason="",
+            candidates="",
+            waiting_until=None,
         )
         conn.execute(insert(table).values({column.name: getattr(first, column.name) for column in table.c}))

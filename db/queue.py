@@ -15,16 +15,18 @@ from db.schema import jobs
 
 
 def enqueue(conn: Connection, new: NewJob, now: datetime) -> int | None:
-    """Add a job and return its id; None when this model has one for the same series and generation."""
+    """Add a job and return its id; None when this model has one for the same inputs and generation."""
     job_id: int | None = insert_once(
         conn,
         jobs,
         {
             "model": new.model,
             "study_instance_uid": new.study_instance_uid,
+            "inputs": new.inputs,
             "series_instance_uids": new.series_instance_uids,
             "generation": new.generation,
             "calling_ae_title": new.calling_ae_title,
+            "notes": new.notes,
             "state": JobState.WAITING,
             "attempts": 0,
             "reason": "",

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 
 class SeriesState(StrEnum):
     """Where a series stands."""
 
     RECEIVING = "receiving"
+    WAITING = "waiting"
+    """Complete; a model that wants it waits for another series of its study."""
     ENQUEUED = "enqueued"
     REFUSED = "refused"
 
@@ -70,6 +73,20 @@ class SeriesRecord:
     """0 for the first completion, raised when instances arrive after it."""
     state: SeriesState
     reason: str
+    candidates: str
+    """What its headers offer to models, as the node has written it down; empty while it is receiving."""
+    waiting_until: datetime | None
+    """When a model that waits for another series decides without it; None where none waits."""
+
+
+class JobInput(NamedTuple):
+    """One volume that a model is given."""
+
+    sequence: str
+    """What it is given as: "flair", "t1", "t1c" or "t2"."""
+    series_instance_uid: str
+    part: str = ""
+    """Which volume of the series; empty where the series is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +95,34 @@ class NewJob:
 
     model: str
     study_instance_uid: str
-    series_instance_uids: tuple[str, ...]
+    inputs: tuple[JobInput, ...]
+    """In the order of the model's card: findings lie on the grid of the first."""
     generation: int
+    """The sum over its series: it grows whenever one of them does."""
     calling_ae_title: str
+    """Who sent the first input."""
+    notes: tuple[str, ...] = ()
+    """Why these series and not others, in sentences."""
+
+    @property
+    def series_instance_uids(self) -> tuple[str, ...]:
+        """The series it is made of, each once."""
+        return tuple(sorted({one.series_instance_uid for one in self.inputs}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A model's work on a tuple of series."""
+    """A model's work on volumes of one study."""
 
     id: int
     model: str
     study_instance_uid: str
+    inputs: tuple[JobInput, ...]
     series_instance_uids: tuple[str, ...]
+    """The series of the inputs, each once, sorted."""
     generation: int
     calling_ae_title: str
+    notes: tuple[str, ...]
     state: JobState
     attempts: int
     reason: str

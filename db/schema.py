@@ -1,5 +1,6 @@
 """The tables: what is received, what is to be analysed, what is owed."""
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +19,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from db.records import DeliveryState, JobState, SeriesState
+from db.records import DeliveryState, JobInput, JobState, SeriesState
 
-VERSION = 1
+VERSION = 2
 """Kept in the file as SQLite's ``user_version``; raised with every change of the tables."""
 
 
@@ -73,6 +74,38 @@ class UidSet(TypeDecorator[tuple[str, ...]]):
         return None if value is None else tuple(value.split("\\"))
 
 
+class Inputs(TypeDecorator[tuple[JobInput, ...]]):
+    """What a model is given, in its order, as JSON: the same inputs are the same text."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[JobInput, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
+        """Write inputs; as ASCII, because what a header says need not be text that SQLite takes."""
+        if value is None:
+            return None
+        return json.dumps([(one.sequence, one.series_instance_uid, one.part) for one in value])
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[JobInput, ...] | None:  # noqa: ARG002 (inherited)
+        """Read inputs."""
+        return None if value is None else tuple(JobInput(*one) for one in json.loads(value))
+
+
+class Sentences(TypeDecorator[tuple[str, ...]]):
+    """Sentences in their order, as JSON in ASCII."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
+        """Write sentences."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 (inherited)
+        """Read sentences."""
+        return None if value is None else tuple(json.loads(value))
+
+
 def _state(states: type[StrEnum]) -> Enum:
     return Enum(
         states,
@@ -101,6 +134,8 @@ series = Table(
     Column("generation", Integer, nullable=False),
     Column("state", _state(SeriesState), nullable=False, index=True),
     Column("reason", String, nullable=False),
+    Column("candidates", String, nullable=False),
+    Column("waiting_until", Time),
 )
 
 # The series is part of the key: a SOP Instance UID that a broken sender uses in two series must not take an
@@ -128,9 +163,11 @@ jobs = Table(
     Column("id", Integer, primary_key=True),
     Column("model", String, nullable=False),
     Column("study_instance_uid", String, nullable=False, index=True),
+    Column("inputs", Inputs, nullable=False),
     Column("series_instance_uids", UidSet, nullable=False),
     Column("generation", Integer, nullable=False),
     Column("calling_ae_title", String, nullable=False),
+    Column("notes", Sentences, nullable=False),
     Column("state", _state(JobState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("reason", String, nullable=False),
@@ -141,7 +178,7 @@ jobs = Table(
     Column("started_at", Time),
     Column("finished_at", Time),
     Column("report", String, nullable=False),
-    UniqueConstraint("model", "series_instance_uids", "generation"),
+    UniqueConstraint("model", "inputs", "generation"),
     Index("due_jobs", "state", "not_before"),
 )
 

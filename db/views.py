@@ -1,4 +1,4 @@
-"""Read-only questions that the command line and the demo ask."""
+"""Read-only questions that the steps, the command line and the demo ask."""
 
 from enum import StrEnum
 from typing import TypeVar
@@ -10,6 +10,16 @@ from db.records import Counts, Delivery, DeliveryState, Job, JobState, SeriesRec
 from db.rows import deliveries_where, jobs_where, series_where
 
 State = TypeVar("State", bound=StrEnum)
+
+
+def studies_named(conn: Connection, text: str) -> tuple[str, ...]:
+    """Find the received studies of this Study Instance UID; else those that end in it; else those that contain it."""
+    uid = schema.series.c.study_instance_uid
+    for named in (uid == text, uid.endswith(text, autoescape=True), uid.contains(text, autoescape=True)):
+        found = tuple(conn.execute(select(uid).where(named).distinct().order_by(uid)).scalars())
+        if found:
+            return found
+    return ()
 
 
 def series_of_study(conn: Connection, study_instance_uid: str) -> tuple[SeriesRecord, ...]:

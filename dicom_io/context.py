@@ -59,7 +59,8 @@ class Context:
     def uid(self, *kind: str) -> str:
         """Return the UID of one thing of this analysis: the same input, byte for byte, and build give the same UID."""
         algorithm, equipment = self.findings.algorithm, self.equipment
-        inputs = (digest for source in self.sources.values() for digest in source.digests)
+        inputs = [digest for source in self.sources.values() for digest in source.digests]
+        inputs += [f"{v.header.sequence} {v.header.part}" for v in self.case.volumes.values()]
         return derive(
             self.case.study_instance_uid,
             *sorted(inputs),

@@ -1,20 +1,39 @@
 """Why DICOM input cannot be read, or a result may not leave. All permanent: trying again changes nothing."""
 
 import struct
+import unicodedata
 import zlib
 
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 NONSENSE = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    StopIteration,
     *(BytesLengthException, InvalidDicomError, struct.error, zlib.error),
 )
 """What pydicom and its decoders raise on nonsense, some of it only when a value is asked for. RuntimeError: sequences
 nested too deep. The bytes must be in memory: an OSError of the disk is no fault of theirs."""
 
 
+_LONGEST_REASON = 600
+_UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
+"""Categories of characters that a log line, a console and a DIMSE status must be spared."""
+
+
+def printable(text: str, longest: int = _LONGEST_REASON) -> str:
+    """Return a text of the input as one line: without control characters, cut where it is too long to read."""
+    shown = text if len(text) <= longest else f"{text[: longest - 4]} ..."
+    if shown.isprintable():
+        return shown
+    return "".join(" " if unicodedata.category(character) in _UNPRINTABLE else character for character in shown)
+
+
 class DicomError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package; the message is one printable line, whatever of the input it repeats."""
+
+    def __init__(self, message: str) -> None:
+        """Take the reason."""
+        super().__init__(printable(message))
 
 
 class DicomInputError(DicomError):
@@ -33,8 +52,12 @@ class UnsupportedPixels(DicomInputError):
     """The pixel data cannot be decoded or is not one grey value per pixel."""
 
 
-class NotAnImage(DicomInputError):
-    """The object is not an MR image of a patient."""
+class NotEligible(DicomInputError):
+    """Models may not see it: no MR image of a head, or one made for another purpose."""
+
+
+class AmbiguousSeries(DicomInputError):
+    """The series holds several volumes, and none was named."""
 
 
 class UnreadableFile(DicomInputError):

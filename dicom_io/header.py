@@ -1,42 +1,40 @@
-"""What the node reads of an image's attributes: the series, and where each frame lies.
+"""What the node reads of an image's attributes: the series, where each frame lies, and how it was acquired."""
 
-Classic MR writes them once per file, Enhanced MR in functional groups; here, and only here, the two become one.
-"""
-
-import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.multival import MultiValue
-from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
-from dicom_io.errors import NONSENSE, NotAnImage, UnreadableFile
-from dicom_io.sequence import Acquisition, recognise
+from dicom_io.attributes import FrameAttributes, items
+from dicom_io.errors import UnreadableFile
+from dicom_io.names import agent_said
+from dicom_io.sequence import Acquisition
 from dicom_io.volume import SeriesHeader, SourceFrame
 
 MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 
-_GROUP_OF = {  # PS3.3 C.7.6.16.2 and C.8.13.5: the functional group that holds an attribute in Enhanced MR
-    "ImagePositionPatient": "PlanePositionSequence",
-    "ImageOrientationPatient": "PlaneOrientationSequence",
-    "PixelSpacing": "PixelMeasuresSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
-    "EffectiveEchoTime": "MREchoSequence",
-    "InversionTimes": "MRModifierSequence",
-    "InversionTime": "MRModifierSequence",
-    "InversionRecovery": "MRModifierSequence",
-    "AcquisitionContrast": "MRImageFrameTypeSequence",
-}
-_COUNT_OF = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6, "PixelSpacing": 2}
-"""How many values an attribute must have; of the others only the first is looked at."""
+_TRACES_OF_AN_AGENT = (  # PS3.3 C.7.6.4: what is entered or recorded when one is given
+    *("ContrastBolusVolume", "ContrastBolusTotalDose", "ContrastBolusStartTime", "ContrastBolusStopTime"),
+    *("ContrastFlowRate", "ContrastFlowDuration", "ContrastBolusIngredient", "ContrastBolusIngredientConcentration"),
+)
+_COMMENTS = ("ImageComments", "AcquisitionComments")
+_GE_COMPONENTS = {"0": "MAGNITUDE", "1": "PHASE", "2": "REAL", "3": "IMAGINARY"}
+_TIMES = (("FrameAcquisitionDateTime",), ("AcquisitionDateTime",), ("AcquisitionDate", "AcquisitionTime"))
+_LATER_TIMES = (("SeriesDate", "SeriesTime"), ("ContentDate", "ContentTime"))
+_PRIVATE_B_VALUES = (  # group, private creator, element
+    (0x0019, "SIEMENS MR HEADER", 0x0C),
+    (0x2001, "Philips Imaging DD 001", 0x03),
+    (0x0043, "GEMS_PARM_01", 0x39),
+    (0x0065, "Image Private Header", 0x09),
+)
+_DIGITS = re.compile("[0-9]+")
+_GE_B_VALUE_OFFSET = 1e9
+"""GE adds this to b-values, https://github.com/rordenlab/dcm2niix/tree/master/GE"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ class Frame:
         Distance in mm between rows and between columns.
     slope, intercept
         The Modality LUT (rescale).
+    stack
+        Stack ID (0020,9056); empty in classic MR.
     """
 
     source: SourceFrame
@@ -64,45 +64,7 @@ class Frame:
     slope: float
     intercept: float
     frame_of_reference_uid: str
-
-
-def read_header(path: Path) -> SeriesHeader:
-    """Read what series a file belongs to; its pixels stay untouched.
-
-    Raises
-    ------
-    UnreadableFile
-        When it is not DICOM or an attribute holds nonsense.
-    """
-    return series_header(read_dataset(path, pixels=False), path)
-
-
-def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
-    """Read a file's data set, with or without its Pixel Data.
-
-    Raises
-    ------
-    UnreadableFile
-        When it is not DICOM.
-    """
-    content = BytesIO(path.read_bytes())  # read first: an OSError of the disk is no fault of the file
-    try:
-        return pydicom.dcmread(content, stop_before_pixels=not pixels)
-    except NONSENSE as error:
-        raise UnreadableFile(f"{path.name} is not readable as DICOM: {error}") from error
-
-
-def series_header(dataset: Dataset, path: Path) -> SeriesHeader:
-    """Return what series a data set belongs to."""
-    return SeriesHeader(
-        study_instance_uid=_text(dataset, "StudyInstanceUID"),
-        series_instance_uid=_text(dataset, "SeriesInstanceUID"),
-        sop_class_uid=_text(dataset, "SOPClassUID"),
-        modality=_text(dataset, "Modality"),
-        series_description=_text(dataset, "SeriesDescription"),
-        series_number=_text(dataset, "SeriesNumber"),
-        sequence=recognise(_acquisition(dataset, path)).sequence,
-    )
+    stack: str = ""
 
 
 def read_frames(dataset: Dataset, path: Path) -> tuple[Frame, ...]:
@@ -110,39 +72,37 @@ def read_frames(dataset: Dataset, path: Path) -> tuple[Frame, ...]:
 
     Raises
     ------
-    NotAnImage
-        When the object is not an MR image.
     UnreadableFile
         When position, orientation, spacing or size of a frame are missing or nonsense.
     """
-    modality, sop_class = _text(dataset, "Modality"), UID(_text(dataset, "SOPClassUID"))
-    if sop_class not in MR_IMAGES or modality != "MR":
-        raise NotAnImage(f"{path.name} is {sop_class.name or 'an object'} of modality {modality!r}, not an MR image")
-    count = int(_numbers(dataset, "NumberOfFrames", path, default=(1.0,))[0])
-    groups = len(_items(dataset, "PerFrameFunctionalGroupsSequence"))
+    count = int(FrameAttributes(dataset, 0, path.name).require("NumberOfFrames", default=(1.0,))[0])
+    groups = len(items(dataset, "PerFrameFunctionalGroupsSequence"))
     if count != (groups or 1):
         raise UnreadableFile(f"{path.name} has {count} frames, but functional groups for {groups}")
     return tuple(_frame(dataset, path, index) for index in range(count))
 
 
 def _frame(dataset: Dataset, path: Path, index: int) -> Frame:
-    def numbers(keyword: str, default: tuple[float, ...] = ()) -> tuple[float, ...]:
-        return _numbers(dataset, keyword, path, index, default)
-
-    (rows,), (columns,), (slope,) = numbers("Rows"), numbers("Columns"), numbers("RescaleSlope", (1.0,))
-    spacing = numbers("PixelSpacing")
-    if min(*spacing, rows, columns) <= 0 or slope == 0:
-        raise UnreadableFile(f"{path.name}: {rows:g} x {columns:g} pixels of {spacing} mm, Rescale Slope {slope:g}")
+    attributes = FrameAttributes(dataset, index, path.name)
+    rows, columns = attributes.require("Rows")[0], attributes.require("Columns")[0]
+    slope, intercept = (
+        attributes.require("RescaleSlope", default=(1.0,)),
+        attributes.require("RescaleIntercept", default=(0.0,)),
+    )
+    spacing = attributes.require("PixelSpacing", 2)
+    if min(*spacing, rows, columns) <= 0 or slope[0] == 0:
+        raise UnreadableFile(f"{path.name}: {rows:g} x {columns:g} pixels of {spacing} mm, Rescale Slope {slope[0]:g}")
     return Frame(
-        source=SourceFrame(path, index, _text(dataset, "SOPInstanceUID")),
+        source=SourceFrame(path, index, attributes.text("SOPInstanceUID")),
         rows=int(rows),
         columns=int(columns),
-        position=numbers("ImagePositionPatient"),
-        orientation=_unit_vectors(numbers("ImageOrientationPatient"), path),
+        position=attributes.require("ImagePositionPatient", 3),
+        orientation=_unit_vectors(attributes.require("ImageOrientationPatient", 6), path),
         pixel_spacing=spacing,
-        slope=slope,
-        intercept=numbers("RescaleIntercept", (0.0,))[0],
-        frame_of_reference_uid=_text(dataset, "FrameOfReferenceUID"),
+        slope=slope[0],
+        intercept=intercept[0],
+        frame_of_reference_uid=attributes.text("FrameOfReferenceUID"),
+        stack=attributes.text("StackID"),
     )
 
 
@@ -155,85 +115,122 @@ def _unit_vectors(orientation: tuple[float, ...], path: Path) -> tuple[float, ..
     return tuple((vectors / lengths).ravel().tolist())
 
 
-def _acquisition(dataset: Dataset, path: Path) -> Acquisition:
-    def number(*keywords: str) -> float | None:
-        found = (_numbers(dataset, keyword, path, default=(math.nan,))[0] for keyword in keywords)
-        return next((value for value in found if not math.isnan(value)), None)
-
-    return Acquisition(
-        names=(_text(dataset, "SeriesDescription"), _text(dataset, "ProtocolName")),
-        image_type=_texts(dataset, "ImageType"),
-        scanning_sequence=_texts(dataset, "ScanningSequence") or _enhanced_scanning_sequence(dataset),
-        acquisition_contrast=_text(dataset, "AcquisitionContrast"),
-        repetition_time=number("RepetitionTime"),
-        echo_time=number("EchoTime", "EffectiveEchoTime"),
-        inversion_time=number("InversionTime", "InversionTimes"),
-        contrast_agent=_contrast_agent(dataset),
+def series_header(attributes: FrameAttributes, *, sequence: str, part: str) -> SeriesHeader:
+    """Return what series a frame belongs to."""
+    return SeriesHeader(
+        study_instance_uid=attributes.text("StudyInstanceUID"),
+        series_instance_uid=attributes.text("SeriesInstanceUID"),
+        sop_class_uid=attributes.text("SOPClassUID"),
+        modality=attributes.text("Modality"),
+        series_description=attributes.text("SeriesDescription"),
+        series_number=attributes.text("SeriesNumber"),
+        sequence=sequence,
+        part=part,
     )
 
 
-def _enhanced_scanning_sequence(dataset: Dataset) -> tuple[str, ...]:
+def acquisition(attributes: FrameAttributes, *, b_value: float | None = None, time_points: int = 1) -> Acquisition:
+    """Return how a frame was acquired; a spoilt attribute counts as missing.
+
+    Parameters
+    ----------
+    b_value
+        The largest of the volume's frames, where they differ.
+    time_points
+        How many volumes of the series differ in time alone.
+    """
+    names = (attributes.text(k) for k in ("SeriesDescription", "ProtocolName", "SequenceName", "PulseSequenceName"))
+    return Acquisition(
+        names=tuple(filter(None, names)),
+        image_type=image_type(attributes),
+        scanning_sequence=attributes.texts("ScanningSequence") or _enhanced_scanning_sequence(attributes),
+        sequence_variant=attributes.texts("SequenceVariant"),
+        scan_options=attributes.texts("ScanOptions"),
+        acquisition_contrast=attributes.text("AcquisitionContrast"),
+        complex_component=_complex_component(attributes),
+        repetition_time=attributes.number("RepetitionTime"),
+        echo_time=echo_time(attributes),
+        inversion_time=attributes.number("InversionTime", "InversionTimes"),
+        flip_angle=attributes.number("FlipAngle"),
+        echo_train_length=attributes.number("EchoTrainLength"),
+        b_value=diffusion_b_value(attributes) if b_value is None else b_value,
+        time_points=time_points,
+        contrast_agent=_contrast_agent(attributes),
+        agent_traces=tuple(_agent_traces(attributes)),
+        body_part=attributes.text("BodyPartExamined") or _meaning(attributes.items("AnatomicRegionSequence")),
+        derivation=attributes.text("DerivationDescription"),
+    )
+
+
+def _complex_component(attributes: FrameAttributes) -> str:
+    """Return what part of the complex signal an image shows; GE says so in a private attribute alone."""
+    stated = attributes.text("ComplexImageComponent")
+    return stated or _GE_COMPONENTS.get("".join(attributes.private(0x0043, "GEMS_PARM_01", 0x2F)), "")
+
+
+def image_type(attributes: FrameAttributes) -> tuple[str, ...]:
+    """Return the type of a frame, in upper case; its contrast phase, which Enhanced MR keeps apart, comes last."""
+    values = attributes.texts("FrameType") or attributes.texts("ImageType")
+    return tuple(value.upper() for value in (*values, *attributes.texts("ContrastBolusAgentPhase")))
+
+
+def echo_time(attributes: FrameAttributes) -> float | None:
+    """Return the echo time in ms."""
+    return attributes.number("EffectiveEchoTime", "EchoTime")
+
+
+def diffusion_b_value(attributes: FrameAttributes) -> float | None:
+    """Return the b-value in s/mm2, from the standard's attribute or the vendor's."""
+    found = attributes.number("DiffusionBValue")
+    if found is not None:
+        return found
+    for block in _PRIVATE_B_VALUES:
+        for text in attributes.private(*block)[:1]:
+            try:
+                return float(text) % _GE_B_VALUE_OFFSET
+            except ValueError:
+                continue
+    return None
+
+
+def acquired_at(attributes: FrameAttributes) -> datetime | None:
+    """Return when a frame was acquired, without time zone; when its series or content was made if that is all."""
+    for keywords in (*_TIMES, *_LATER_TIMES):
+        day, *rest = ("".join(_DIGITS.findall(attributes.text(keyword))[:1]) for keyword in keywords)
+        time = "".join(rest) or day[8:]
+        if len(time) < len("HH"):
+            continue
+        try:
+            return datetime.strptime(f"{day[:8]}{time[:6]:0<6}", "%Y%m%d%H%M%S")
+        except ValueError:
+            continue
+    return None
+
+
+def _enhanced_scanning_sequence(attributes: FrameAttributes) -> tuple[str, ...]:
     """Return what Enhanced MR says in other words, as Scanning Sequence says it."""
-    kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}.get(_text(dataset, "EchoPulseSequence"), ())
-    inversion = ("IR",) if _text(dataset, "InversionRecovery") == "YES" else ()
-    planar = ("EP",) if _text(dataset, "EchoPlanarPulseSequence") == "YES" else ()
+    kinds = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}.get(attributes.text("EchoPulseSequence"), ())
+    inversion = ("IR",) if attributes.text("InversionRecovery") == "YES" else ()
+    planar = ("EP",) if attributes.text("EchoPlanarPulseSequence") == "YES" else ()
     return (*kinds, *inversion, *planar)
 
 
-def _contrast_agent(dataset: Dataset) -> str:
+def _contrast_agent(attributes: FrameAttributes) -> str:
     """Return Contrast/Bolus Agent, or the meaning of its code in Enhanced MR."""
-    agents = _items(dataset, "ContrastBolusAgentSequence")
-    return _text(dataset, "ContrastBolusAgent") or (_text(agents[0], "CodeMeaning") if agents else "")
+    return attributes.text("ContrastBolusAgent") or _meaning(attributes.items("ContrastBolusAgentSequence"))
 
 
-def _value(dataset: Dataset, keyword: str, frame: int = 0) -> Any:
-    """Return an attribute of a frame: of its own functional groups, of the shared ones, or of the data set."""
-    if group := _GROUP_OF.get(keyword):
-        own = _items(dataset, "PerFrameFunctionalGroupsSequence")[frame : frame + 1]
-        shared = _items(dataset, "SharedFunctionalGroupsSequence")[:1]
-        for groups in (*own, *shared):
-            for item in _items(groups, group)[:1]:
-                if keyword in item:
-                    return _plain_value(item, keyword)
-    return _plain_value(dataset, keyword)
+def _agent_traces(attributes: FrameAttributes) -> Iterator[str]:
+    """Yield what only an injection explains, other than the agent's name."""
+    for keyword in _TRACES_OF_AN_AGENT:
+        if (value := attributes.text(keyword)) and value.strip("0. "):
+            yield f"{keyword} {value}"
+    for keyword in _COMMENTS:
+        if (said := agent_said(attributes.text(keyword))) and said.when == "after":
+            yield f"{keyword}: {said.words}"
+    if attributes.text("ContrastBolusAgentAdministered") == "YES":
+        yield "ContrastBolusAgentAdministered YES"
 
 
-def _items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
-    value = _plain_value(dataset, keyword)
-    return value if isinstance(value, pydicom.Sequence) else ()
-
-
-def _plain_value(dataset: Dataset, keyword: str) -> Any:
-    try:
-        return dataset.get(keyword)
-    except NONSENSE as error:
-        raise UnreadableFile(f"{keyword} cannot be decoded: {error}") from error
-
-
-def _numbers(
-    dataset: Dataset, keyword: str, path: Path, frame: int = 0, default: tuple[float, ...] = ()
-) -> tuple[float, ...]:
-    """Return the numbers of an attribute, as many as it must have; without a default it must be there."""
-    value = _value(dataset, keyword, frame)
-    try:
-        values = value if isinstance(value, (MultiValue, list)) else [] if value in (None, "") else [value]
-        numbers = tuple(float(number) for number in values)
-    except NONSENSE as error:
-        raise UnreadableFile(f"{keyword} of {path.name} is not a number: {error}") from error
-    if not numbers and default:
-        return default
-    if keyword not in _COUNT_OF:
-        numbers = numbers[:1]
-    if len(numbers) != _COUNT_OF.get(keyword, 1) or not all(math.isfinite(number) for number in numbers):
-        raise UnreadableFile(f"{keyword} of {path.name} is {numbers or 'missing'}")
-    return numbers
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    value = _value(dataset, keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    value = _value(dataset, keyword)
-    return tuple(str(text) for text in value) if isinstance(value, MultiValue) else (str(value),) if value else ()
+def _meaning(codes: Sequence[Dataset]) -> str:
+    return FrameAttributes(codes[0], 0, "a code").text("CodeMeaning") if codes else ""

@@ -1,146 +1,168 @@
-"""From files to volumes: the way in for models.
+"""From files to volumes: the way in for models."""
 
-Where a slice lies is told by Image Position and Image Orientation (Patient) alone. Instance Number, Slice Thickness
-and Spacing Between Slices are not looked at: scanners and archives disagree on them.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
+from dicom_io.align import align
 from dicom_io.case import Case
-from dicom_io.errors import InconsistentCase, MissingSlices, MixedGeometry
-from dicom_io.header import Frame, read_dataset, read_frames, series_header
-from dicom_io.pixels import decode
-from dicom_io.volume import Geometry, SeriesHeader, Volume
+from dicom_io.errors import AmbiguousSeries, DicomInputError, InconsistentCase, UnreadableFile, UnsupportedPixels
+from dicom_io.files import read_dataset
+from dicom_io.pixels import MAX_VOXELS, fill, open_pixels
+from dicom_io.survey import Part, Survey, survey_datasets
+from dicom_io.volume import SEQUENCE_TITLES, Volume
 
-_ORIENTATION_TOLERANCE = 1e-3
-_PIXEL_SPACING_TOLERANCE = 1e-3
-_SAME_PLACE_MM = 0.01
-_FEWEST_SLICES = 3
-
-Slice = tuple[Frame, NDArray[np.float32]]
+MAX_SERIES = 4 * MAX_VOXELS
+"""The most bytes of Pixel Data that the files of a series may hold, decoded or not."""
 
 
-def read_case(study_instance_uid: str, series: Mapping[str, Sequence[Path]]) -> Case:
-    """Read the series of one study; the case has them by recognised sequence.
+@dataclass(frozen=True, slots=True)
+class CaseInput:
+    """One volume that a case is to have: what it is taken for, the files of its series, and which volume of them.
+
+    The first of a case is its reference; an optional one is left out where it stands in the way.
+    """
+
+    sequence: str
+    paths: tuple[Path, ...]
+    part: str = ""
+    optional: bool = False
+
+
+def read_case(
+    study_instance_uid: str, inputs: Sequence[CaseInput], *, other_frame: Literal["register", "refuse"]
+) -> Case:
+    """Read the volumes of one study; the first is the reference, on whose grid the others are brought.
 
     Parameters
     ----------
-    series
-        The files of each series, by Series Instance UID.
+    other_frame
+        What to do with a volume of another frame of reference.
 
     Raises
     ------
     DicomInputError
-        When a series cannot be read, is of another study, or two are of the same sequence.
+        When a volume that is needed cannot be read, is of another study, or does not fit the reference.
     """
-    volumes: dict[str, Volume] = {}
-    for series_instance_uid, paths in series.items():
-        volume = read_volume(paths)
-        header = volume.header
-        if (header.study_instance_uid, header.series_instance_uid) != (study_instance_uid, series_instance_uid):
-            raise InconsistentCase(
-                f"the files given for series {series_instance_uid} of study {study_instance_uid} are of series "
-                f"{header.series_instance_uid} of study {header.study_instance_uid}"
-            )
-        if header.sequence in volumes:
-            raise InconsistentCase(f"two series of the study are {header.sequence}")
-        volumes[header.sequence] = volume
-    return Case(study_instance_uid, volumes)
+    reference, *others = inputs
+    volumes = {reference.sequence: _read_input(study_instance_uid, reference)}
+    aligned: dict[str, NDArray[np.float32]] = {}
+    notes: list[str] = []
+    for wanted in others:
+        if wanted.sequence in volumes:
+            raise InconsistentCase(f"two volumes of the case are {wanted.sequence}")
+        try:
+            pair = {reference.sequence: volumes[reference.sequence]}
+            pair[wanted.sequence] = _read_input(study_instance_uid, wanted)
+            on_grid, said = align(pair, other_frame=other_frame)
+        except DicomInputError as error:
+            if not wanted.optional:
+                raise
+            notes.append(f"{SEQUENCE_TITLES.get(wanted.sequence, wanted.sequence)} left out: {error}")
+            continue
+        volumes |= pair
+        aligned |= on_grid
+        notes += said
+    return Case(study_instance_uid, volumes, aligned, tuple(notes))
 
 
-def read_volume(paths: Sequence[Path]) -> Volume:
-    """Read one series, classic MR in many files or Enhanced MR with many frames.
+def _read_input(study_instance_uid: str, wanted: CaseInput) -> Volume:
+    """Read a volume, and call it what it is taken for: its series alone may tell less than its study."""
+    volume = read_volume(wanted.paths, wanted.part)
+    if volume.header.study_instance_uid != study_instance_uid:
+        raise InconsistentCase(
+            f"the files given for {wanted.sequence} of study {study_instance_uid} are of study "
+            f"{volume.header.study_instance_uid}"
+        )
+    return replace(volume, header=replace(volume.header, sequence=wanted.sequence))
+
+
+def read_volume(paths: Sequence[Path], part: str = "", *, max_voxels: int = MAX_VOXELS) -> Volume:
+    """Read one volume of a series, classic MR in many files or Enhanced MR with many frames.
 
     Slices are in the order of their position along the normal of the slices (row x column direction).
 
+    Parameters
+    ----------
+    part
+        Which volume, where the series holds several; see `Candidate.part`.
+    max_voxels
+        The most voxels a volume may have.
+
     Raises
     ------
     DicomInputError
-        When the files are not one series of MR slices on a regular grid; the message gives the numbers.
+        When the series holds no such volume; the message gives the reason and its numbers.
+    AmbiguousSeries
+        When it holds several and none was named.
     """
-    header, slices = _read_slices(paths)
-    frames = [frame for frame, _ in slices]
-    _check_one_grid(frames)
-    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
-    slices = _without_doubles(sorted(slices, key=lambda s: float(normal @ s[0].position)))
-    frames = [frame for frame, _ in slices]
-    slice_step = _slice_step(np.array([frame.position for frame in frames]), normal)
-    array = np.stack([pixels for _, pixels in slices])
-    return Volume(array, _geometry(frames[0], slice_step), header, tuple(frame.source for frame in frames))
+    opened = _Series(paths)
+    return opened.decode(_only(opened.survey, part), max_voxels)
 
 
-def _read_slices(paths: Sequence[Path]) -> tuple[SeriesHeader, list[Slice]]:
-    """Read every frame of every file."""
-    headers: dict[tuple[str, str], SeriesHeader] = {}
-    slices: list[Slice] = []
-    for path in sorted(paths):
-        dataset = read_dataset(path)
-        frames = read_frames(dataset, path)
-        header = series_header(dataset, path)
-        headers.setdefault((header.study_instance_uid, header.series_instance_uid), header)
-        slices.extend(zip(frames, decode(dataset, [(f.slope, f.intercept) for f in frames]), strict=True))
-    if not slices:
-        raise MissingSlices(f"a volume needs at least {_FEWEST_SLICES} slices, there are none")
-    if len(headers) > 1:
-        named = ", ".join(f"{series} of study {study}" for study, series in headers)
-        raise MixedGeometry(f"files of {len(headers)} series: {named}")
-    return next(iter(headers.values())), slices
+def read_series(paths: Sequence[Path], *, max_voxels: int = MAX_VOXELS) -> tuple[Volume, ...]:
+    """Read every volume that a series holds.
+
+    Raises
+    ------
+    DicomInputError
+        When it holds none.
+    """
+    opened = _Series(paths)
+    if not opened.survey.parts:
+        raise opened.survey.refused[0].error
+    return tuple(opened.decode(part, max_voxels) for part in opened.survey.parts)
 
 
-def _check_one_grid(frames: Sequence[Frame]) -> None:
-    """Refuse slices that differ in orientation, matrix, spacing or frame of reference."""
-    orientations = np.array([frame.orientation for frame in frames])
-    spacings = np.array([frame.pixel_spacing for frame in frames])
-    if (difference := np.abs(orientations - orientations[0]).max()) > _ORIENTATION_TOLERANCE:
-        raise MixedGeometry(f"slices of different orientation: direction cosines differ by up to {difference:.3g}")
-    if len(matrices := sorted({(frame.rows, frame.columns) for frame in frames})) > 1:
-        raise MixedGeometry(f"slices of different size: {', '.join(f'{r} x {c}' for r, c in matrices)}")
-    if np.abs(spacings / spacings[0] - 1).max() > _PIXEL_SPACING_TOLERANCE:
-        raise MixedGeometry(f"Pixel Spacing differs: {spacings.min(0).tolist()} to {spacings.max(0).tolist()} mm")
-    if len({frame.frame_of_reference_uid for frame in frames}) > 1:
-        raise MixedGeometry("slices of different Frames of Reference")
+class _Series:
+    """The files of a series in memory, each read once."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._datasets: dict[Path, Dataset] = {}
+        size = 0
+        for path in sorted(paths):
+            self._datasets[path] = read_dataset(path)
+            size += _stored_bytes(self._datasets[path])
+            if size > MAX_SERIES:
+                raise UnreadableFile(f"the files of the series hold more than {MAX_SERIES} bytes of pixels")
+        self.survey = survey_datasets(self._datasets)
+
+    def decode(self, part: Part, max_voxels: int) -> Volume:
+        """Decode a part's pixels, each file's once."""
+        slices, rows, columns = part.candidate.shape
+        if slices * rows * columns > max_voxels:
+            raise UnsupportedPixels(f"{slices} x {rows} x {columns} voxels are more than {max_voxels}")
+        pixels = {path: open_pixels(self._datasets[path], path.name, max_voxels=max_voxels) for path in _paths(part)}
+        array = np.empty((slices, rows, columns), np.float32)
+        fill(array, [(pixels[f.source.path], f.source.frame, f.slope, f.intercept) for f in part.frames])
+        return Volume(array, part.geometry, part.header, tuple(frame.source for frame in part.frames))
 
 
-def _without_doubles(slices: Sequence[Slice]) -> list[Slice]:
-    """Drop a slice that is there twice with the same pixels; refuse two different slices at one place."""
-    kept: list[Slice] = []
-    for frame, pixels in slices:
-        apart = np.linalg.norm(np.subtract(frame.position, kept[-1][0].position)) if kept else np.inf
-        if apart > _SAME_PLACE_MM:
-            kept.append((frame, pixels))
-        elif not np.array_equal(pixels, kept[-1][1]):
-            place = ", ".join(f"{coordinate:.2f}" for coordinate in frame.position)
-            raise MissingSlices(f"{len(slices)} slices, and two different ones at one position ({place}) mm")
-    return kept
+def _stored_bytes(dataset: Dataset) -> int:
+    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
+    return len(pixels.value or b"") if pixels else 0
 
 
-def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the patient vector from one slice to the next; refuse gaps and sheared stacks."""
-    count = len(positions)
-    if count < _FEWEST_SLICES:
-        raise MissingSlices(f"a volume needs at least {_FEWEST_SLICES} slices, there are {count}")
-    along = positions @ normal
-    gaps = np.diff(along)
-    usual = float(np.median(gaps))
-    worst = int(np.abs(gaps - usual).argmax())
-    if abs(gaps[worst] - usual) > max(0.01 * usual, 0.05):
-        raise MissingSlices(
-            f"slices {worst + 1} and {worst + 2} of {count} are {gaps[worst]:.2f} mm apart, the others {usual:.2f} mm"
-        )
-    step: NDArray[np.float64] = (positions[-1] - positions[0]) / (count - 1)
-    in_plane = positions - positions[0] - (along - along[0])[:, None] * normal
-    drift = float(np.linalg.norm(in_plane, axis=1).max())
-    if drift > max(0.01 * (along[-1] - along[0]), 0.05):
-        raise MixedGeometry(f"sheared: over {along[-1] - along[0]:.1f} mm the slices shift by {drift:.2f} mm in plane")
-    return step
+def _paths(part: Part) -> list[Path]:
+    return list(dict.fromkeys(frame.source.path for frame in part.frames))
 
 
-def _geometry(first: Frame, slice_step: NDArray[np.float64]) -> Geometry:
-    along_row, along_column = np.array(first.orientation).reshape(2, 3)
-    vectors = (first.position, along_row * first.pixel_spacing[1], along_column * first.pixel_spacing[0], slice_step)
-    origin, column_step, row_step, step = ((float(x), float(y), float(z)) for x, y, z in vectors)
-    return Geometry(origin, column_step, row_step, step, first.frame_of_reference_uid)
+def _only(survey: Survey, part: str) -> Part:
+    """Return the named part of a series, or its only one."""
+    parts = [found for found in survey.parts if part in ("", found.candidate.part)]
+    if len(parts) == 1:
+        return parts[0]
+    if parts:
+        raise AmbiguousSeries(f"{len(parts)} volumes: {'; '.join(p.candidate.part for p in parts)}")
+    refused = [found.error for found in survey.refused if part in ("", found.candidate.part)]
+    raise refused[0] if refused else _no_such(survey, part)
+
+
+def _no_such(survey: Survey, part: str) -> DicomInputError:
+    there = "; ".join(candidate.part or "one volume" for candidate in survey.candidates)
+    return AmbiguousSeries(f"the series holds no volume {part!r}: {there}")

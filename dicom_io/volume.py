@@ -1,10 +1,14 @@
 """A series on a regular grid, in patient coordinates (numpy only)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+SEQUENCE_TITLES: Mapping[str, str] = {"flair": "FLAIR", "t1": "T1", "t1c": "T1 post contrast", "t2": "T2"}
+"""The MR sequences that models know, as radiologists write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class SeriesHeader:
     series_number: str
     sequence: str
     """Which MR sequence it is: "flair", "t1", "t1c", "t2" or "other"."""
+    part: str = ""
+    """Which volume of the series, such as "echo 2 (TE 90 ms)"; empty where the series is one volume."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.errors import UnknownModel
+from inference.errors import MalformedCard, UnknownModel
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One series that a model is given.
+
+    Attributes
+    ----------
+    any_of
+        The MR sequences that will do, the preferred one first.
+    optional
+        Whether the model answers without it.
+    """
+
+    any_of: tuple[str, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +32,8 @@ class ModelCard:
 
     Attributes
     ----------
-    sequences
-        The MR sequences the model accepts, the preferred one first; any one is enough.
+    inputs
+        The series that the model is given. The first is required: on its grid lie the others and the findings.
     input_shape
         (rows, columns, channels) of one slice as the network sees it.
     network
@@ -31,7 +47,7 @@ class ModelCard:
     name: str
     version: str
     task: str
-    sequences: tuple[str, ...]
+    inputs: tuple[Input, ...]
     labels: tuple[str, ...]
     input_shape: tuple[int, int, int]
     network: Mapping[str, object]
@@ -53,14 +69,41 @@ def read_card(name: str, folder: Path = WEIGHTS_FOLDER) -> ModelCard:
     ------
     UnknownModel
         When no model has this name.
+    MalformedCard
+        When its inputs are not as ``Input`` describes them.
     """
     path = folder / f"{name}.json"
     if not path.is_file():
         raise UnknownModel(f"no model is named {name!r}; there are: {', '.join(model_names(folder))}")
     fields = json.loads(path.read_text())
-    for key in ("sequences", "labels", "input_shape"):
+    for key in ("labels", "input_shape"):
         fields[key] = tuple(fields[key])
+    fields["inputs"] = _inputs(path.name, fields.get("inputs"))
     return ModelCard(**fields)
+
+
+def _inputs(card: str, entries: object) -> tuple[Input, ...]:
+    if not isinstance(entries, list) or not entries:
+        raise MalformedCard(f"{card}: inputs must be a list of at least one input, not {entries!r}")
+    inputs = tuple(_input(card, entry) for entry in entries)
+    if inputs[0].optional:
+        raise MalformedCard(f"{card}: the first input, {' or '.join(inputs[0].any_of)}, must not be optional")
+    named = [sequence for one in inputs for sequence in one.any_of]
+    if twice := sorted({sequence for sequence in named if named.count(sequence) > 1}):
+        raise MalformedCard(f"{card}: {', '.join(twice)} in two places of inputs")
+    return inputs
+
+
+def _input(card: str, entry: object) -> Input:
+    """Check one input as JSON holds it: ``{"any_of": ["t1c", "t1"], "optional": true}``."""
+    match entry:
+        case {"any_of": [str(), *_] as any_of, **rest} if all(isinstance(sequence, str) for sequence in any_of):
+            match rest:
+                case {"optional": bool(optional)} if len(rest) == 1:
+                    return Input(tuple(any_of), optional)
+                case _ if not rest:
+                    return Input(tuple(any_of))
+    raise MalformedCard(f'{card}: an input must be {{"any_of": [sequences], "optional": true or false}}, not {entry!r}')
 
 
 def model_names(folder: Path = WEIGHTS_FOLDER) -> tuple[str, ...]:

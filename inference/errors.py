@@ -17,5 +17,9 @@ class UnknownModel(ModelError):
     """No model has this name."""
 
 
+class MalformedCard(ModelError):
+    """A model's card is not as cards are."""
+
+
 class UnsuitableCase(ModelError):
     """The case lacks what the model needs; the message says what."""

@@ -1,13 +1,8 @@
-"""The ``glia`` command: reads the settings and wires every room with plain values."""
+"""The ``glia`` command: reads the settings, and runs a room or answers a question."""
 
 import os
-import random
-import socket
-import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,33 +11,23 @@ import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Engine
 
 from config.errors import SettingsError
 from config.load import load_settings
 from config.settings import Settings
 from db import views
-from db.engine import open_database, reading
+from db.engine import reading
 from db.errors import DatabaseError
-from dicom_io.equipment import Equipment
-from inference import registry
-from inference.card import read_card
-from inference.errors import UnknownModel
-from node import log
-from node.completion import Completion
+from dicom_io.survey import survey
+from inference.errors import ModelError
+from node import log, wiring
+from node.decision import Need
 from node.demo.command import demo
 from node.errors import NodeError
-from node.listener import Listener
+from node.explain.command import explain_study
+from node.inspect.command import inspect_folder
 from node.loop import Loop, stop_on_signals
-from node.pipeline import Desk
-from node.receive import Receiver
-from node.routing import ModelNeed
-from node.sender import Deliveries
-from node.senders.base import Sender
-from node.senders.cstore import CStoreSender
-from node.storage import Storage
 from node.supervisor import supervise
-from node.worker import Worker
 
 ROOMS = ("listen", "work", "deliver")
 _GRACE_SECONDS = 60.0
@@ -66,6 +51,7 @@ ConfigFile = Annotated[
 LeaveWithParent = Annotated[
     bool, typer.Option("--leave-with-parent", hidden=True, help="Stop when standard input is closed.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def main() -> None:
@@ -89,11 +75,11 @@ def serve(config: ConfigFile = None) -> None:
     settings = _settings(config)
     _needs(settings)
     with _reporting():
-        Storage(settings.storage.folder, settings.storage.minimum_free_mb)
-        _open(settings).dispose()
+        wiring.open_storage(settings)
+        wiring.open_engine(settings).dispose()
     loop = Loop(_SUPERVISION_SECONDS)
     stop_on_signals(loop.stop)
-    if not supervise({room: _command(room, config) for room in ROOMS}, loop, _GRACE_SECONDS):
+    if not supervise({room: wiring.room_command(room, config) for room in ROOMS}, loop, _GRACE_SECONDS):
         raise typer.Exit(1)
 
 
@@ -101,14 +87,10 @@ def serve(config: ConfigFile = None) -> None:
 def listen(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False) -> None:
     """Receive instances, and enqueue the series that are complete."""
     settings = _settings(config)
-    needs = _needs(settings)
+    _needs(settings)
     with _reporting():
-        storage = Storage(settings.storage.folder, settings.storage.minimum_free_mb)
-        storage.remove_leftovers()
-        engine = _open(settings)
         loop = Loop(settings.completion.interval_seconds)
-        completion = Completion(engine, settings.completion, needs, _now())
-        listener = Listener(engine, settings.listener, Receiver(storage, engine), completion, loop.wake, _now)
+        listener = wiring.make_listener(settings, loop)
         _stop_with(loop, leave_with_parent)
         listener.start()
         loop.run(listener.look)
@@ -121,19 +103,8 @@ def work(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False) 
     settings = _settings(config)
     _needs(settings)
     with _reporting():
-        storage = Storage(settings.storage.folder, settings.storage.minimum_free_mb)
-        installation = storage.installation(uuid.uuid4().hex)
         loop = Loop(settings.worker.poll_seconds)
-        worker = Worker(
-            name=_process_name(),
-            engine=_open(settings),
-            policy=settings.worker,
-            rules=settings.rules,
-            desk=Desk(storage, Equipment(site=installation, serial=installation[:12])),
-            load=registry.load,
-            stopped=lambda: loop.stopped,
-            now=_now,
-        )
+        worker = wiring.make_worker(settings, loop)
         _stop_with(loop, leave_with_parent)
         loop.run(worker.step)
 
@@ -144,15 +115,7 @@ def deliver(config: ConfigFile = None, leave_with_parent: LeaveWithParent = Fals
     settings = _settings(config)
     with _reporting():
         loop = Loop(settings.sender.poll_seconds)
-        deliveries = Deliveries(
-            _process_name(),
-            _open(settings),
-            settings.sender,
-            _senders(settings),
-            _now,
-            random.random,
-            lambda: loop.stopped,
-        )
+        deliveries = wiring.make_deliveries(settings, loop)
         _stop_with(loop, leave_with_parent)
         loop.run(deliveries.step)
 
@@ -161,7 +124,7 @@ def deliver(config: ConfigFile = None, leave_with_parent: LeaveWithParent = Fals
 def status(config: ConfigFile = None) -> None:
     """Print how many series, jobs and deliveries there are in each state."""
     settings = _settings(config)
-    with _reporting(), reading(_open(settings)) as connection:
+    with _reporting(), reading(wiring.open_engine(settings)) as connection:
         counts = views.counts(connection)
     table = Table("", "state", "number")
     table.add_row("instances", "received", str(counts.instances))
@@ -169,6 +132,32 @@ def status(config: ConfigFile = None) -> None:
         for state, number in states.items():
             table.add_row(kind, state, str(number))
     Console().print(table)
+
+
+@app.command()
+def explain(
+    study: Annotated[str, typer.Argument(help="Its Study Instance UID, or an end or a part that no other has.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say why each series of a received study was or was not analysed by each model."""
+    settings = _settings(config)
+    needs, now = _needs(settings), wiring.now().astimezone()  # an operator's times are local
+    with _reporting():
+        engine = wiring.open_engine(settings)
+        exit_status = explain_study(engine, study, needs, settings.completion, now, as_json, Console())
+    raise typer.Exit(exit_status)
+
+
+@app.command()
+def inspect(
+    folder: Annotated[Path, typer.Argument(help="A folder of DICOM files, however deep.")],
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Say what each series of a folder is, and which models would analyse it or why not. Needs no database."""
+    needs = _needs(_settings(config))
+    raise typer.Exit(inspect_folder(folder, needs, survey, as_json, Console()))
 
 
 @app.command("config")
@@ -198,38 +187,14 @@ def _reporting() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _needs(settings: Settings) -> list[ModelNeed]:
-    """Return what each model accepts; leave with status 2 when there is no such model."""
+def _needs(settings: Settings) -> list[Need]:
+    """Return what each model needs; leave with status 2 when there is no such model."""
     try:
-        return [ModelNeed(name, read_card(name).sequences) for name in settings.worker.models]
-    except UnknownModel as error:
+        return wiring.needs_of(settings)
+    except ModelError as error:
         typer.echo(f"The settings are refused:\n  worker.models: {error}", err=True)
         raise typer.Exit(2) from error
 
 
-def _open(settings: Settings) -> Engine:
-    return open_database(settings.database_url, settings.database.busy_timeout_seconds)
-
-
 def _stop_with(loop: Loop, leave_with_parent: bool) -> None:
     stop_on_signals(loop.stop, _STANDARD_INPUT if leave_with_parent else None)
-
-
-def _command(room: str, config: Path | None) -> list[str]:
-    named = ["--config", str(config.absolute())] if config else []
-    return [sys.executable, "-m", "node", room, "--leave-with-parent", *named]
-
-
-def _senders(settings: Settings) -> Callable[[str], Sender | None]:
-    """Return the way to send to each AE title in the settings."""
-    ours, timeout = settings.listener.ae_title, settings.sender.timeout_seconds
-    return {there.ae_title: CStoreSender(ours, there, timeout) for there in settings.destinations}.get
-
-
-def _process_name() -> str:
-    """Return a name that no two processes share, now or later."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

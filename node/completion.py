@@ -1,94 +1,151 @@
-"""A series that has gone quiet becomes jobs, or the reason why not."""
+"""A series that has gone quiet is surveyed, and its study becomes jobs, a wait, or the reason why not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from config import settings
-from db import inbox, queue
+from db import inbox, queue, views
 from db.engine import reading
 from db.records import NewJob, SeriesRecord, SeriesState
-from dicom_io.errors import DicomInputError
-from dicom_io.header import read_header
-from node.routing import ModelNeed, models_for, why_none
+from dicom_io.survey import Survey
+from node.candidates import to_text
+from node.decision import Enqueue, Need, Plan, Standing
+from node.plan import is_made_of, plan_study
+
+Surveyed = tuple[SeriesRecord, str]
+"""A series as it was seen, and what it offers, as text."""
+
+_EVENTS = {
+    SeriesState.WAITING: ("series complete, waiting for another", "wait"),
+    SeriesState.ENQUEUED: ("series complete", "enqueue"),
+    SeriesState.REFUSED: ("series complete, nothing to do", "refuse"),
+}
 
 _log = structlog.get_logger()
 
 
 class Completion:
-    """Looks for complete series; a second look changes nothing.
+    """Looks for complete series, and for models that have waited long enough; a second look changes nothing.
 
-    ``listening_since`` is when senders could first reach the node: a series that was cut off when it died is not
-    quiet before its sender has had the quiet time to go on.
+    Parameters
+    ----------
+    survey
+        The files of one series -> what it holds; raises OSError when they are out of reach.
+    listening_since
+        When senders could first reach the node: a series that was cut off when it died is not quiet before its
+        sender has had the quiet time to go on.
     """
 
     def __init__(
-        self, engine: Engine, policy: settings.Completion, needs: Sequence[ModelNeed], listening_since: datetime
+        self,
+        engine: Engine,
+        policy: settings.Completion,
+        needs: Sequence[Need],
+        survey: Callable[[Sequence[Path]], Survey],
+        listening_since: datetime,
     ) -> None:
         self._engine = engine
-        self._quiet = timedelta(seconds=policy.quiet_seconds)
-        self._on_release = policy.complete_on_release
+        self._policy = policy
         self._needs = tuple(needs)
+        self._survey = survey
         self._listening_since = listening_since
         self._out_of_reach: set[str] = set()
 
     def look(self, now: datetime) -> int:
-        """Settle every series that is complete; return how many were."""
+        """Settle what can be; return for how many series that made a difference."""
+        quiet = timedelta(seconds=self._policy.quiet_seconds)
+        on_release = self._policy.complete_on_release
         with reading(self._engine) as connection:
-            complete = inbox.quiet_series(connection, now, self._quiet, self._on_release, self._listening_since)
-        return sum(self._try_to_settle(series, now) for series in complete)
+            complete = inbox.quiet_series(connection, now, quiet, on_release, self._listening_since)
+            due = inbox.studies_due(connection, now)
+        surveyed: dict[str, list[Surveyed]] = {study: [] for study in due}
+        for series in complete:  # those of one study are settled together: the first is not always the best
+            offer = self._try_to_survey(series)
+            if offer is not None:
+                surveyed.setdefault(series.study_instance_uid, []).append((series, offer))
+        return sum(self._settle(study, found, now) for study, found in surveyed.items())
 
-    def _try_to_settle(self, series: SeriesRecord, now: datetime) -> bool:
+    def _try_to_survey(self, series: SeriesRecord) -> str | None:
         uid = series.series_instance_uid
+        with reading(self._engine) as connection:
+            paths = [instance.path for instance in inbox.instances(connection, uid)]
         try:
-            settled = self._settle(series, now)
+            candidates = self._survey(paths).candidates
         except OSError as error:  # the files are out of reach for now, of this series only
             if uid not in self._out_of_reach:  # said once: there are several looks a second
                 reason = f"cannot read it: {error.strerror}"
                 _log.error("series put off", action="complete", series=uid, reason=reason)
             self._out_of_reach.add(uid)
-            return False
+            return None
         self._out_of_reach.discard(uid)
-        return settled
+        # Files that cannot be read do not tell their series; the inbox does.
+        return to_text([replace(candidate, series_instance_uid=uid) for candidate in candidates])
 
-    def _settle(self, series: SeriesRecord, now: datetime) -> bool:
-        models, reason = self._models(series)
-        state = SeriesState.ENQUEUED if models else SeriesState.REFUSED
-        uid = series.series_instance_uid
+    def _settle(self, study: str, surveyed: Sequence[Surveyed], now: datetime) -> int:
+        """Plan a study, and write down in one transaction where each of its series stands and what is to be done."""
         with self._engine.begin() as connection:
-            current = inbox.series(connection, uid)
-            if current is None or current.last_received_at != series.last_received_at:
-                return False  # an instance arrived since we looked: the series is not quiet after all
-            if not inbox.settle(connection, uid, series.generation, state, reason):
-                return False
-            for model in models:
-                queue.enqueue(connection, _new_job(series, model), now)
-        log = _log.bind(series=uid, instances=series.instances, generation=series.generation)
-        if models:
-            log.info("series complete", action="enqueue", models=models)
-        else:
-            log.info("series complete, nothing to do", action="refuse", reason=reason)
-        return True
-
-    def _models(self, series: SeriesRecord) -> tuple[tuple[str, ...], str]:
-        """Return the models that want a series; where there are none, the reason."""
-        with reading(self._engine) as connection:
-            first = inbox.instances(connection, series.series_instance_uid)[0]
-        try:
-            header = read_header(first.path)
-        except DicomInputError as error:
-            return (), f"unreadable: {error}"
-        models = models_for(header, self._needs)
-        return models, "" if models else why_none(header, self._needs)
+            complete = [inbox.complete(connection, series, offer) for series, offer in surveyed]
+            if surveyed and not any(complete):
+                return 0  # an instance of each arrived since we looked: none is quiet after all
+            rows = {row.series_instance_uid: row for row in views.series_of_study(connection, study)}
+            planned = plan_study(tuple(rows.values()), self._needs, self._policy, now)
+            enqueued = _enqueue(connection, planned, rows, now)
+            changed = _write_standings(connection, planned, rows)
+        for job in enqueued:
+            log = _log.bind(series=job.series_instance_uids, generation=job.generation)
+            log.info("job enqueued", action="enqueue", model=job.model, reason=job.notes)
+        for row, standing in changed:
+            event, action = _EVENTS[standing.state]
+            log = _log.bind(series=row.series_instance_uid, instances=row.instances, generation=row.generation)
+            log.info(event, action=action, reason=standing.reason)
+        return len(changed)
 
 
-def _new_job(series: SeriesRecord, model: str) -> NewJob:
+def _enqueue(
+    connection: Connection, planned: Plan, rows: Mapping[str, SeriesRecord], now: datetime
+) -> tuple[NewJob, ...]:
+    """Add the jobs that are not there yet, and return them."""
+    jobs = [_new_job(decision, rows) for decision in planned.decisions if isinstance(decision, Enqueue)]
+    return tuple(job for job in jobs if queue.enqueue(connection, job, now) is not None)
+
+
+def _new_job(decision: Enqueue, rows: Mapping[str, SeriesRecord]) -> NewJob:
+    reference = rows[decision.inputs[0].series_instance_uid]
     return NewJob(
-        model=model,
-        study_instance_uid=series.study_instance_uid,
-        series_instance_uids=(series.series_instance_uid,),
-        generation=series.generation,
-        calling_ae_title=series.calling_ae_title,
+        model=decision.model,
+        study_instance_uid=reference.study_instance_uid,
+        inputs=decision.inputs,
+        generation=sum(rows[uid].generation for uid in {one.series_instance_uid for one in decision.inputs}),
+        calling_ae_title=reference.calling_ae_title,
+        notes=decision.reasons,
     )
+
+
+def _write_standings(
+    connection: Connection, planned: Plan, rows: Mapping[str, SeriesRecord]
+) -> list[tuple[SeriesRecord, Standing]]:
+    """Write down where each complete series stands, and return those that stand elsewhere than before."""
+    study = next(iter(rows.values())).study_instance_uid
+    jobs = views.jobs_of_study(connection, study)
+    changed = []
+    for uid, row in rows.items():
+        if row.state is SeriesState.RECEIVING:
+            continue
+        standing = planned.standing(uid)
+        if standing.state is SeriesState.REFUSED and any(is_made_of(job, row) for job in jobs):
+            standing = Standing(SeriesState.ENQUEUED)  # a better one came after its job was made
+        standing = replace(standing, reason=_writable(standing.reason))
+        if standing != Standing(row.state, row.reason, row.waiting_until):
+            inbox.settle(connection, uid, row.generation, standing.state, standing.reason, standing.until)
+            changed.append((row, standing))
+    return changed
+
+
+def _writable(text: str) -> str:
+    """Replace what a header says and no text can hold: a database takes UTF-8 only."""
+    return text.encode(errors="replace").decode()

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from db.records import Job, Result
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Findings
-from dicom_io.read import read_case
+from dicom_io.read import CaseInput, read_case
 from dicom_io.results import EncodedResult, encode
 from inference.model import Model
 from node.errors import Interrupted, StorageUnavailable
@@ -48,22 +49,30 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where results are kept, and who signs them."""
+    """Where results are kept, who signs them, and what becomes of a case whose series share no coordinates."""
 
     storage: Storage
     equipment: Equipment
+    other_frame: Literal["register", "refuse"] = "register"
 
 
-def analyse(
-    job: Job, series: Mapping[str, Sequence[Path]], model: Model, desk: Desk, steps: Steps
-) -> tuple[Findings, tuple[Result, ...]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What became of a job: what the model says, its results on disk, and what a reader should know of the input."""
+
+    findings: Findings
+    results: tuple[Result, ...]
+    notes: tuple[str, ...]
+
+
+def analyse(job: Job, files: Mapping[str, Sequence[Path]], model: Model, desk: Desk, steps: Steps) -> Analysis:
     """Run one model on one job, and keep what it found as DICOM objects.
 
     A second run writes the same bytes to the same files: the time in the results is the job's, not now.
 
     Parameters
     ----------
-    series
+    files
         The files of each series of the job, by Series Instance UID.
 
     Raises
@@ -74,14 +83,19 @@ def analyse(
         When storage does, or the process was told to stop.
     """
     with steps.step("read"), _within_reach():
-        case = read_case(job.study_instance_uid, series)
+        optional = {sequence for one in model.card.inputs if one.optional for sequence in one.any_of}
+        inputs = [
+            CaseInput(one.sequence, tuple(files[one.series_instance_uid]), one.part, one.sequence in optional)
+            for one in job.inputs
+        ]
+        case = read_case(job.study_instance_uid, inputs, other_frame=desk.other_frame)
     with steps.step("model"):
         findings = model.predict(case)
     with steps.step("encode"), _within_reach():
         encoded = encode(case, findings, desk.equipment, job.enqueued_at)
     with steps.step("keep"):
         results = tuple(_keep(result, desk.storage) for result in encoded)
-    return findings, results
+    return Analysis(findings, results, (*job.notes, *case.notes))
 
 
 @contextmanager

@@ -13,14 +13,13 @@ from db import inbox, outbox, queue
 from db.engine import reading
 from db.errors import DatabaseError
 from db.errors import Transient as DatabaseTransient
-from db.records import Job, Result
+from db.records import Job
 from dicom_io.errors import DicomError
-from dicom_io.findings import Findings
 from inference.errors import ModelError
 from inference.model import Model
 from node.backoff import delay
 from node.errors import Interrupted, Permanent, Transient
-from node.pipeline import Desk, Steps, analyse
+from node.pipeline import Analysis, Desk, Steps, analyse
 from node.report import JobReport
 from node.routing import destinations_for
 
@@ -89,8 +88,8 @@ class Worker:
         steps = Steps(self._stopped)
         try:
             with self._heartbeat(job):
-                findings, results = self._analyse(job, steps)
-            self._finish(job, findings, results, steps)
+                analysis = self._analyse(job, steps)
+            self._finish(job, analysis, steps)
         except Interrupted as interruption:
             with self._engine.begin() as connection:
                 queue.hand_back(connection, job.id, self._name)
@@ -105,32 +104,33 @@ class Worker:
             log.exception("attempt failed", action="analyse")
             self._retry(job, f"unexpected {type(error).__name__}: {error}")
 
-    def _analyse(self, job: Job, steps: Steps) -> tuple[Findings, tuple[Result, ...]]:
+    def _analyse(self, job: Job, steps: Steps) -> Analysis:
         with steps.step("load"):
             if job.model not in self._models:
                 self._models[job.model] = self._load(job.model)
         with reading(self._engine) as connection:
-            series = {
+            files = {
                 uid: [instance.path for instance in inbox.instances(connection, uid)]
                 for uid in job.series_instance_uids
             }
-        return analyse(job, series, self._models[job.model], self._desk, steps)
+        return analyse(job, files, self._models[job.model], self._desk, steps)
 
-    def _finish(self, job: Job, findings: Findings, results: Sequence[Result], steps: Steps) -> None:
+    def _finish(self, job: Job, analysis: Analysis, steps: Steps) -> None:
         """Mark the job done and its results owed, together or not at all."""
         destinations = destinations_for(job.calling_ae_title, job.model, self._rules)
-        report, now = JobReport.of(findings, steps.seconds).to_json(), self._now()
+        report = JobReport.of(analysis.findings, steps.seconds, analysis.notes).to_json()
+        now = self._now()
         with self._engine.begin() as connection:
             ours = queue.finish(connection, job.id, self._name, report, now)
             if ours:
-                outbox.owe(connection, job.id, results, destinations, now)
+                outbox.owe(connection, job.id, analysis.results, destinations, now)
         if ours:
             _log.info(
                 "job done",
                 action="analyse",
                 job=job.id,
                 model=job.model,
-                summary=findings.summary,
+                summary=analysis.findings.summary,
                 destinations=destinations,
                 seconds=steps.seconds,
             )

@@ -10,48 +10,61 @@ from dicom_io.case import Case
 from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
 from inference.evaluation.metrics import class_figures, confusion_matrix, dice, intersection_over_union
 from inference.models.classify_efficientnetb0 import LABELS, ClassifyEfficientNetB0, as_input
-from inference.models.segment_unet2d import SegmentUnet2d
+from inference.models.segment_unet2d import CHANNELS, SegmentUnet2d
 from inference.training.datasets import LabelledImage, Patient, read_images, read_patients
 from inference.training.splits import split_by_number
 
 Figures = Mapping[str, object]
+CONTRASTS = {"FLAIR alone": CHANNELS[:1], "FLAIR and T1": CHANNELS[:2], "all contrasts": CHANNELS}
 
 
 def measure_segmentation(model: SegmentUnet2d, data: Path) -> Figures:
-    """Return Dice and IoU per patient (whole volume), on the test patients that the card names, FLAIR alone."""
+    """Return Dice and IoU per patient (whole volume), on the card's test patients, for each choice of contrasts.
+
+    The card's inputs say which choice is served.
+    """
     names = set(str(_split(model.card.provenance)["test"]).split())
     patients = [patient for patient in read_patients(data) if patient.name in names]
-    found = [_segment(model, patient) for patient in patients]
-    dices = [dice(patient.mask, mask) for patient, mask in zip(patients, found, strict=True)]
-    ious = [intersection_over_union(patient.mask, mask) for patient, mask in zip(patients, found, strict=True)]
-    empty = [~patient.mask.any(axis=(1, 2)) for patient in patients]
-    false = sum(int(m[e].any(axis=(1, 2)).sum()) for m, e in zip(found, empty, strict=True))
+    empty = sum(int((~patient.mask.any(axis=(1, 2))).sum()) for patient in patients)
+    found = {title: _segmentation_figures(model, patients, contrasts) for title, contrasts in CONTRASTS.items()}
+    return {"test_patients": len(patients), "empty_slices": empty, **found}
+
+
+def _segmentation_figures(
+    model: SegmentUnet2d, patients: Sequence[Patient], contrasts: tuple[str, ...]
+) -> Mapping[str, object]:
+    found = [_segment(model, patient, contrasts) for patient in patients]
+    pairs = [(patient.mask, mask) for patient, mask in zip(patients, found, strict=True)]
+    dices = [dice(truth, mask) for truth, mask in pairs]
+    ious = [intersection_over_union(truth, mask) for truth, mask in pairs]
     return {
-        "test_patients": len(patients),
-        "contrasts": "FLAIR alone",
         "volume_dice_mean": _round(np.mean(dices)),
         "volume_dice_median": _round(np.median(dices)),
         "volume_dice_lowest": _round(np.min(dices)),
         "volume_iou_mean": _round(np.mean(ious)),
-        "empty_slices": int(sum(int(e.sum()) for e in empty)),
-        "empty_slices_with_false_positives": false,
+        "empty_slices_with_false_positives": sum(
+            int(mask[~truth.any(axis=(1, 2))].any(axis=(1, 2)).sum()) for truth, mask in pairs
+        ),
     }
 
 
-def _segment(model: SegmentUnet2d, patient: Patient) -> NDArray[np.bool_]:
-    findings = model.predict(_case(patient))
+def _segment(model: SegmentUnet2d, patient: Patient, contrasts: tuple[str, ...]) -> NDArray[np.bool_]:
+    findings = model.predict(_case(patient, contrasts))
     if findings.mask is None:
         raise TypeError("a segmentation model gave no mask")
     return findings.mask.array.astype(bool)
 
 
-def _case(patient: Patient) -> Case:
-    """Return the FLAIR of a patient as a case; the files have no spacing, so 1 mm x 1 mm x 5 mm is assumed."""
-    header = SeriesHeader("1", "1.1", "", "MR", "FLAIR", "1", "flair")
+def _case(patient: Patient, contrasts: tuple[str, ...]) -> Case:
+    """Return a patient as a case; the files have no spacing, so 1 mm x 1 mm x 5 mm is assumed."""
     geometry = Geometry((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 5.0))
-    array = patient.slices[..., 0].astype(np.float32)
-    sources = tuple(SourceFrame(Path(patient.name), frame, "") for frame in range(len(array)))
-    return Case("1", {"flair": Volume(array, geometry, header, sources)})
+    volumes: dict[str, Volume] = {}
+    for sequence in contrasts:
+        array = patient.slices[..., CHANNELS.index(sequence)].astype(np.float32)
+        header = SeriesHeader("1", f"1.{len(volumes) + 1}", "", "MR", sequence, "1", sequence)
+        sources = tuple(SourceFrame(Path(patient.name), frame, "") for frame in range(len(array)))
+        volumes[sequence] = Volume(array, geometry, header, sources)
+    return Case("1", volumes, {sequence: volumes[sequence].array for sequence in contrasts[1:]})
 
 
 def measure_classification(model: ClassifyEfficientNetB0, data: Path) -> Figures:

@@ -14,7 +14,7 @@ def render(card: ModelCard) -> str:
     sections = {
         "What it is": {
             "task": card.task,
-            "input": f"{' or '.join(card.sequences)}, slices of {' x '.join(map(str, card.input_shape))}",
+            "input": f"{_series(card)}, slices of {' x '.join(map(str, card.input_shape))}",
             "labels": ", ".join(card.labels),
             "operating point": card.threshold,
             "weights": f"{card.weights_file}, kernels in half precision, SHA-256 {card.weights_sha256}",
@@ -27,6 +27,11 @@ def render(card: ModelCard) -> str:
         lines += [f"## {title}", "", *_rows(content), ""]
     lines += ["## Limits", "", str(about["limits"]), "", "## Training curve", "", *_curve(about["epochs"])]
     return "\n".join(lines) + "\n"
+
+
+def _series(card: ModelCard) -> str:
+    """Return the series of the card's inputs in words."""
+    return ", ".join(" or ".join(one.any_of) + (" (optional)" if one.optional else "") for one in card.inputs)
 
 
 def _rows(content: object, indent: str = "") -> Iterator[str]:

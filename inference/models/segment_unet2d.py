@@ -18,6 +18,8 @@ from inference.preprocess.intensity import CLIP, foreground_statistics, standard
 
 NAME = "segment_unet2d"
 LABEL = "flair_abnormality"
+CHANNELS = ("flair", "t1", "t1c")
+TITLES = {"flair": "FLAIR", "t1": "T1", "t1c": "T1 post contrast"}
 SMALLEST_MM3 = 150.0
 BATCH = 8
 
@@ -55,15 +57,18 @@ def build(input_shape: tuple[int | None, int | None, int], filters: int = 16, de
 
 
 def prepare(case: Case, size: int) -> NDArray[np.float32]:
-    """Return the FLAIR as axial slices (n, size, size, 3), standardised.
+    """Return FLAIR, T1 and T1 post contrast as axial slices (n, size, size, 3), each standardised by its own head.
 
-    FLAIR stands in for T1 and T1 post contrast, as it does in training wherever a contrast is missing.
+    FLAIR stands in for a contrast that is missing, as it does in training; T1 post contrast counts as missing where T1
+    is, because the network does better with FLAIR alone than with FLAIR and T1 post contrast.
     """
     volume = _flair(case)
     turn, fit = _fit(volume, size)
-    slices = standardise(turn.forward(volume.array), foreground_statistics(volume.array))
-    square = fit.forward(slices, fill=CLIP[0] / 2)
-    return np.repeat(square[..., None], 3, axis=-1)
+    squares = {
+        sequence: fit.forward(standardise(turn.forward(array), foreground_statistics(array)), fill=CLIP[0] / 2)
+        for sequence, array in _contrasts(case).items()
+    }
+    return np.stack([squares.get(sequence, squares["flair"]) for sequence in CHANNELS], axis=-1)
 
 
 def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Findings:
@@ -73,6 +78,7 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
     probability = turn.backward(fit.backward(output[..., 0]))
     found = drop_specks(probability >= card.threshold, volume.geometry.voxel_volume, SMALLEST_MM3)
     slices = int(found.any(axis=(1, 2)).sum())
+    seen = _seen_on(case)
     if slices:
         score = float(probability[found].mean())
         cm3 = found.sum() * volume.geometry.voxel_volume / 1000
@@ -87,7 +93,7 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
         present=slices > 0,
         scores=(Score(LABEL, score),),
         mask=Mask(found.astype(np.uint8), (Segment(1, LABEL),), volume.header.series_instance_uid),
-        summary=f"{summary} (threshold {card.threshold:.0%})",
+        summary=f"{summary} ({seen}threshold {card.threshold:.0%})",
     )
 
 
@@ -110,7 +116,23 @@ class SegmentUnet2d:
 def _flair(case: Case) -> Volume:
     if "flair" not in case.volumes:
         raise UnsuitableCase(f"{NAME} needs a FLAIR series; the case has {', '.join(case.volumes) or 'none'}")
+    if case.reference is not case.volumes["flair"]:
+        raise UnsuitableCase(f"{NAME} answers on the grid of FLAIR; the case's is that of {next(iter(case.volumes))}")
     return case.volumes["flair"]
+
+
+def _contrasts(case: Case) -> dict[str, NDArray[np.float32]]:
+    """Return what the case has of the channels; T1 post contrast only beside T1, without which it does harm."""
+    found = {sequence: case.on_reference(sequence) for sequence in CHANNELS}
+    if found["t1"] is None:
+        found["t1c"] = None
+    return {sequence: array for sequence, array in found.items() if array is not None}
+
+
+def _seen_on(case: Case) -> str:
+    """Name the contrasts where there are more than FLAIR."""
+    *others, last = (TITLES[sequence] for sequence in _contrasts(case))
+    return f"{', '.join(others)} and {last}, " if others else ""
 
 
 def _fit(volume: Volume, size: int) -> tuple[Turn, SquareFit]:

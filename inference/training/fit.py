@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
@@ -86,7 +86,7 @@ def _write_card(recipe: Recipe, run: Run, parts: Parts, sha256: str, command: st
         "name": recipe.name,
         "version": recipe.version,
         "task": recipe.task,
-        "sequences": recipe.sequences,
+        "inputs": [asdict(one) for one in recipe.inputs],
         "labels": recipe.labels,
         "input_shape": recipe.input_shape,
         "network": dict(recipe.network),

@@ -12,6 +12,7 @@ from db.records import Delivery, DeliveryState, Job, JobState, SeriesRecord, Ser
 from node.report import JobReport
 
 SETTLED = {JobState.DONE, JobState.FAILED}
+ANSWERED = {SeriesState.ENQUEUED, SeriesState.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Progress:
     def finished(self) -> bool:
         """Whether nothing more will happen by itself."""
         return (
-            all(series.state is not SeriesState.RECEIVING for series in self.series)
+            all(series.state in ANSWERED for series in self.series)
             and all(job.state in SETTLED for job in self.jobs)
             and all(d.state in (DeliveryState.DELIVERED, DeliveryState.FAILED) for d in self.deliveries)
         )
@@ -54,6 +55,8 @@ def states(progress: Progress, quiet_seconds: float) -> Iterator[tuple[str, str]
             yield series.series_instance_uid, f"not analysed: {series.reason}"
         elif series.state is SeriesState.RECEIVING:
             yield series.series_instance_uid, f"received {series.instances}, waiting for quiet ({quiet_seconds:g} s)"
+        elif series.state is SeriesState.WAITING:
+            yield series.series_instance_uid, f"complete, {series.reason}"
         for job in jobs:
             yield series.series_instance_uid, _job_state(job, progress.deliveries_of(job))
 

@@ -14,6 +14,7 @@ from node.demo.send import answers
 
 CALLING_AE_TITLE = "GLIA_DEMO"
 QUIET_SECONDS = 1.0
+WAIT_SECONDS = 3.0
 START_SECONDS = 60.0
 
 
@@ -38,6 +39,7 @@ def serving(data: Path, pacs: Address, log: Path) -> Iterator[Address]:
         f'rules = [{{ calling_ae_title = "*", model = "*", destinations = ["{pacs.ae_title}"] }}]\n'
         f'[listener]\nport = {address.port}\n[storage]\nfolder = "{data}"\n'
         f"[completion]\nquiet_seconds = {QUIET_SECONDS}\n"
+        f"needed_wait_seconds = {WAIT_SECONDS}\noptional_wait_seconds = {WAIT_SECONDS}\n"
     )
     command = [sys.executable, "-m", "node", "serve", "--config", str(settings)]
     with log.open("wb") as file:

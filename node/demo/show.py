@@ -28,7 +28,8 @@ def findings_table(progress: Progress, name_of: Callable[[str], str]) -> Table:
     table.add_column("SEG and SR", overflow="fold")
     table.add_column("seconds", no_wrap=True)
     for job in progress.jobs:
-        series = next(s for s in progress.series if s.series_instance_uid in job.series_instance_uids)
+        reference = job.inputs[0].series_instance_uid
+        series = next(s for s in progress.series if s.series_instance_uid == reference)
         deliveries = progress.deliveries_of(job)
         seconds = seconds_per_step(series, job, deliveries)
         table.add_row(
@@ -48,8 +49,9 @@ def panels(progress: Progress, outgoing: Sequence[OutgoingSeries]) -> list[Panel
 
 
 def _panel(job: Job, progress: Progress, sent: Mapping[str, OutgoingSeries]) -> Panel:
-    series = sent[job.series_instance_uids[0]]
-    volume = read_volume(series.paths)
+    reference = job.inputs[0]
+    series = sent[reference.series_instance_uid]
+    volume = read_volume(series.paths, reference.part)
     segs = [d.result.path for d in progress.deliveries_of(job) if d.result.kind == "SEG"]
     mask = decode_seg(dcmread(segs[0]), volume) if segs else None
     title = f"{series.description}   {job.model}:  {JobReport.from_json(job.report).summary}"
@@ -60,9 +62,8 @@ def _finding(job: Job) -> str:
     if not job.report:
         return f"failed: {job.reason}"
     report = JobReport.from_json(job.report)
-    return "\n".join(
-        [report.summary, *(f"{label.replace('_', ' ')} {value:.2f}" for label, value in report.scores.items())]
-    )
+    scores = (f"{label.replace('_', ' ')} {value:.2f}" for label, value in report.scores.items())
+    return "\n".join([report.summary, *scores, *report.notes])
 
 
 def _undelivered(state: DeliveryState) -> str:

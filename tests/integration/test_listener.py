@@ -21,11 +21,13 @@ from support.wait import wait_until
 from db import inbox, views
 from db.engine import open_database, reading
 from db.records import ReceivedInstance, SeriesState
+from dicom_io.survey import survey
+from inference.card import Input
 from node.completion import Completion
+from node.decision import Need
 from node.listener import Listener
 from node.loop import Loop
 from node.receive import Receiver
-from node.routing import ModelNeed
 from node.storage import Storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
@@ -39,7 +41,8 @@ class Node:
         self.folder = folder
         self.engine: Engine = open_database(f"sqlite:///{folder}/glia.sqlite", busy_timeout_seconds=0.2)
         storage = Storage(folder / "data", chosen.storage.minimum_free_mb)
-        completion = Completion(self.engine, chosen.completion, [ModelNeed("segment", ("flair",))], datetime.now(UTC))
+        needs = [Need("segment", (Input(("flair",)),))]
+        completion = Completion(self.engine, chosen.completion, needs, survey, datetime.now(UTC))
         self.loop = Loop(chosen.completion.interval_seconds)
         self.listener = Listener(
             self.engine,

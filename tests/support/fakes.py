@@ -9,18 +9,18 @@ import numpy as np
 from db.records import Result
 from dicom_io.case import Case
 from dicom_io.findings import Algorithm, Findings, Mask, Score, Segment
-from inference.card import ModelCard
+from inference.card import Input, ModelCard
 from node.senders.base import SendReport
 
 NAME = "fake_model"
 
 
-def fake_card(name: str = NAME, sequences: tuple[str, ...] = ("flair",)) -> ModelCard:
+def fake_card(name: str = NAME, inputs: tuple[Input, ...] = (Input(("flair",)),)) -> ModelCard:
     return ModelCard(
         name=name,
         version="1.0.0",
         task="segmentation",
-        sequences=sequences,
+        inputs=inputs,
         labels=("flair_abnormality",),
         input_shape=(16, 16, 1),
         network={},
@@ -42,7 +42,7 @@ class FakeModel:
     def predict(self, case: Case) -> Findings:
         self.before()
         self.cases.append(case)
-        volume = case.first(*self.card.sequences)
+        volume = case.first(*self.card.inputs[0].any_of)
         array = np.zeros(volume.array.shape, np.uint8)
         array[1:-1, 4:9, 5:12] = 1
         return Findings(

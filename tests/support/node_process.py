@@ -16,7 +16,12 @@ Table = Mapping[str, object]
 
 # Short waits, so that a test sees in seconds what a hospital sees in a minute.
 QUICK: Mapping[str, Table] = {
-    "completion": {"quiet_seconds": 2.0, "interval_seconds": 0.2},
+    "completion": {
+        "quiet_seconds": 2.0,
+        "interval_seconds": 0.2,
+        "needed_wait_seconds": 3.0,
+        "optional_wait_seconds": 3.0,
+    },
     "worker": {"poll_seconds": 0.2, "retry_seconds": 0.5},
     "sender": {"poll_seconds": 0.2, "first_retry_seconds": 0.5},
 }

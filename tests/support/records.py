@@ -7,6 +7,7 @@ from db.records import (
     Delivery,
     DeliveryState,
     Job,
+    JobInput,
     JobState,
     NewJob,
     ReceivedInstance,
@@ -14,6 +15,7 @@ from db.records import (
     SeriesRecord,
     SeriesState,
 )
+from dicom_io.candidate import Candidate
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -32,14 +34,18 @@ SERIES = SeriesRecord(
     generation=0,
     state=SeriesState.RECEIVING,
     reason="",
+    candidates="",
+    waiting_until=None,
 )
 JOB = Job(
     id=1,
     model="segment_unet2d",
     study_instance_uid="1",
+    inputs=(JobInput("flair", "1.1"),),
     series_instance_uids=("1.1",),
     generation=0,
     calling_ae_title="A",
+    notes=(),
     state=JobState.WAITING,
     attempts=0,
     reason="",
@@ -59,6 +65,23 @@ DELIVERY = Delivery(
     delivered_at=None,
     reason="",
 )
+
+
+def candidate(series: str = "1.1", sequence: str = "flair", **more: object) -> Candidate:
+    """Return a volume as a survey of headers finds it: axial, well recognised, eligible."""
+    fields: dict[str, object] = {
+        "series_instance_uid": series,
+        "series_number": series.rpartition(".")[2],
+        "series_description": sequence.upper(),
+        "sequence": sequence,
+        "confidence": 0.9,
+        "rules": (f"the name says {sequence}",),
+        "plane": "axial",
+        "shape": (24, 256, 256),
+        "spacing": (5.0, 0.9, 0.9),
+        "acquired_at": datetime(2025, 3, 1, 8, 0),
+    }
+    return Candidate(**fields | more)  # type: ignore[arg-type]
 
 
 def after(seconds: float) -> datetime:
@@ -95,11 +118,12 @@ def new_job(
     model: str = "segment_unet2d",
     generation: int = 0,
     study: str = "1.2.3",
+    part: str = "",
 ) -> NewJob:
     return NewJob(
         model=model,
         study_instance_uid=study,
-        series_instance_uids=series,
+        inputs=tuple(JobInput("flair", uid, part) for uid in series),
         generation=generation,
         calling_ae_title="PACS",
     )

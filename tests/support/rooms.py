@@ -1,7 +1,7 @@
 """The parts of a node as tests need them: settings that differ from the defaults, series already received."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from config.load import load_settings
 from config.settings import Settings
 from db import queue, views
 from db.engine import reading
-from db.records import Job, NewJob
+from db.records import Job, JobInput, NewJob
 from node.receive import Receiver, StoreRequest
 from node.status import Status
 from node.storage import Storage
@@ -46,13 +46,20 @@ def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | Non
 
 def enqueue_series(engine: Engine, folder: Path, model: str, series: Sequence[Dataset] | None = None) -> NewJob:
     """Receive a series and enqueue a job of it."""
-    data_sets = series or new_series()
+    return enqueue_case(engine, folder, model, {"flair": series or new_series()})
+
+
+def enqueue_case(
+    engine: Engine, folder: Path, model: str, case: Mapping[str, Sequence[Dataset]], notes: tuple[str, ...] = ()
+) -> NewJob:
+    """Receive the series of one study, by what they are taken for, and enqueue a job of them."""
     job = NewJob(
         model=model,
-        study_instance_uid=data_sets[0].StudyInstanceUID,
-        series_instance_uids=(receive_series(engine, folder, data_sets),),
+        study_instance_uid=next(iter(case.values()))[0].StudyInstanceUID,
+        inputs=tuple(JobInput(sequence, receive_series(engine, folder, series)) for sequence, series in case.items()),
         generation=0,
         calling_ae_title="SCANNER",
+        notes=notes,
     )
     with engine.begin() as connection:
         queue.enqueue(connection, job, NOW)

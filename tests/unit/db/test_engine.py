@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from support.records import NOW, instance, new_job, result
 
 from db import inbox, outbox, queue, schema
 from db.engine import open_database, reading
-from db.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, Permanent, SchemaTooNew, Transient
+from db.errors import DatabaseBusy, DatabaseFull, DatabaseUnusable, Permanent, SchemaTooNew, SchemaTooOld, Transient
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,9 +47,9 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(url: str) -> Non
     script = f"""
 from db.engine import open_database
 with open_database({url!r}, 5).begin() as conn:
-    conn.exec_driver_sql("INSERT INTO jobs (model, study_instance_uid, series_instance_uids, generation,"
-        "calling_ae_title, state, attempts, reason, enqueued_at, not_before, report)"
-        "VALUES (hex(randomblob(8)), '', '', 0, '', 'waiting', 0, '', '', '', '')")
+    conn.exec_driver_sql("INSERT INTO jobs (model, study_instance_uid, inputs, series_instance_uids, generation,"
+        "calling_ae_title, notes, state, attempts, reason, enqueued_at, not_before, report)"
+        "VALUES (hex(randomblob(8)), '', '[]', '', 0, '', '[]', 'waiting', 0, '', '', '', '')")
 """
     openers = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) for _ in range(3)]
 
@@ -82,6 +83,20 @@ def test_a_newer_schema_is_refused_and_left_alone(engine: Engine, url: str) -> N
 
     with reading(engine) as conn:
         assert conn.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION + 1
+
+
+def test_an_older_schema_is_refused_with_what_to_do_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "glia.sqlite"
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("CREATE TABLE series (series_instance_uid TEXT)")
+        old.execute("PRAGMA user_version=1")
+
+    with pytest.raises(SchemaTooOld, match=rf"^{file}: schema version 1 .*needs version {schema.VERSION}.*move {file}"):
+        open_database(f"sqlite:///{file}", busy_timeout_seconds=1)
+
+    with closing(sqlite3.connect(file)) as old:
+        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        assert old.execute("SELECT name FROM sqlite_master").fetchall() == [("series",)]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +191,9 @@ import os
 from datetime import datetime, UTC
 from db import queue
 from db.engine import open_database
-from db.records import NewJob
-job = NewJob(model="m", study_instance_uid="1", series_instance_uids=("1.1",), generation=0, calling_ae_title="A")
+from db.records import JobInput, NewJob
+inputs = (JobInput("flair", "1.1"),)
+job = NewJob(model="m", study_instance_uid="1", inputs=inputs, generation=0, calling_ae_title="A")
 with open_database({url!r}, 5).begin() as conn:
     queue.enqueue(conn, job, datetime.now(UTC))
 os.kill(os.getpid(), 9)

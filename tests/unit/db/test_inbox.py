@@ -19,6 +19,11 @@ def look(conn: Connection) -> SeriesRecord:
     return found
 
 
+def settle(conn: Connection, state: SeriesState = SeriesState.ENQUEUED, reason: str = "") -> None:
+    assert inbox.complete(conn, look(conn), "offer")
+    assert inbox.settle(conn, SERIES, look(conn).generation, state, reason, after(30))
+
+
 def quiet(conn: Connection, seconds: float, on_release: tuple[str, ...] = ()) -> list[str]:
     found = inbox.quiet_series(conn, after(seconds), QUIET, on_release, listening_since=NOW)
     return [series.series_instance_uid for series in found]
@@ -45,6 +50,8 @@ def test_the_first_instance_opens_its_series(engine: Engine) -> None:
             generation=0,
             state=SeriesState.RECEIVING,
             reason="",
+            candidates="",
+            waiting_until=None,
         )
 
 
@@ -63,7 +70,7 @@ def test_the_same_bytes_again_change_nothing(engine: Engine) -> None:
     first = instance(path=Path("/data/first.dcm"))
     with engine.begin() as conn:
         inbox.receive(conn, first)
-        inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+        settle(conn)
         before = look(conn)
 
         again = inbox.receive(conn, instance(path=Path("/data/second.dcm"), received_at=after(60)))
@@ -89,7 +96,7 @@ def test_other_bytes_under_the_same_uid_take_the_place_and_reopen_the_series(eng
     newer = instance(sha256="bb", path=Path("/data/newer.dcm"), received_at=after(60))
     with engine.begin() as conn:
         inbox.receive(conn, instance())
-        inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+        settle(conn)
 
         assert inbox.receive(conn, newer) is Reception.REPLACED
 
@@ -107,17 +114,18 @@ def test_a_uid_used_in_two_series_stays_in_both(engine: Engine) -> None:
         assert len(inbox.instances(conn, "1.2.3.2")) == 1
 
 
-@pytest.mark.parametrize("state", [SeriesState.ENQUEUED, SeriesState.REFUSED])
+@pytest.mark.parametrize("state", [SeriesState.WAITING, SeriesState.ENQUEUED, SeriesState.REFUSED])
 def test_a_late_instance_starts_one_new_generation(engine: Engine, state: SeriesState) -> None:
     with engine.begin() as conn:
         inbox.receive(conn, instance(sop="1.2.3.1.1"))
-        inbox.settle(conn, SERIES, 0, state, "why")
+        settle(conn, state, "why")
 
         inbox.receive(conn, instance(sop="1.2.3.1.2"))
         inbox.receive(conn, instance(sop="1.2.3.1.3"))
 
         got = look(conn)
         assert (got.generation, got.state, got.reason, got.instances) == (1, SeriesState.RECEIVING, "", 3)
+        assert (got.candidates, got.waiting_until) == ("", None)
 
 
 def test_a_series_is_quiet_exactly_when_the_time_has_passed(engine: Engine) -> None:
@@ -178,22 +186,62 @@ def test_a_settled_series_is_not_found_again(engine: Engine) -> None:
     with engine.begin() as conn:
         inbox.receive(conn, instance())
 
-        assert inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "no MR")
+        settle(conn, SeriesState.REFUSED, "no MR")
 
         assert quiet(conn, 1000) == []
         assert (look(conn).state, look(conn).reason) == (SeriesState.REFUSED, "no MR")
+        assert look(conn).candidates == "offer"
 
 
-def test_settling_twice_or_an_old_generation_is_refused(engine: Engine) -> None:
+def test_a_series_to_which_anything_came_since_it_was_seen_is_not_complete(engine: Engine) -> None:
     with engine.begin() as conn:
         inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        seen = look(conn)
+        inbox.receive(conn, instance(sop="1.2.3.1.1", received_at=after(1)))  # a duplicate
+
+        assert not inbox.complete(conn, seen, "offer")
+
+        assert (look(conn).state, look(conn).candidates) == (SeriesState.RECEIVING, "")
+
+
+def test_a_complete_series_is_not_completed_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+        seen = look(conn)
+        assert inbox.complete(conn, seen, "offer")
+
+        assert not inbox.complete(conn, seen, "another offer")
+
+        assert (look(conn).state, look(conn).candidates) == (SeriesState.WAITING, "offer")
+
+
+def test_what_became_of_a_complete_series_may_change_until_it_is_receiving_again(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance(sop="1.2.3.1.1"))
+        assert not inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")  # not complete yet
+        settle(conn, SeriesState.WAITING, "waits for T2")
         assert inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
-        assert not inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "second look")
+        assert (look(conn).state, look(conn).waiting_until) == (SeriesState.ENQUEUED, None)
 
         inbox.receive(conn, instance(sop="1.2.3.1.2"))  # generation 1
-        assert not inbox.settle(conn, SERIES, 0, SeriesState.ENQUEUED, "")
+        assert not inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "")
+        assert not inbox.settle(conn, SERIES, 1, SeriesState.REFUSED, "")
 
         assert look(conn).state is SeriesState.RECEIVING
+
+
+def test_a_study_is_due_when_the_wait_of_one_of_its_series_is_over(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, instance())
+        inbox.receive(conn, instance(sop="1.2.3.2.1", series="1.2.3.2"))
+        inbox.receive(conn, instance(sop="1.9.1.1", series="1.9.1", study="1.9"))
+        settle(conn, SeriesState.WAITING, "waits for T2")
+
+        assert inbox.studies_due(conn, after(29.999)) == ()
+        assert inbox.studies_due(conn, after(30)) == ("1.2.3",)
+
+        inbox.settle(conn, SERIES, 0, SeriesState.REFUSED, "lacks T2")
+        assert inbox.studies_due(conn, after(3600)) == ()
 
 
 def test_an_unknown_series_is_none_and_empty(engine: Engine) -> None:

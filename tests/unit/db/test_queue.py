@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 from support.records import NOW, after, new_job
 
 from db import queue
-from db.records import Job, JobState
+from db.records import Job, JobInput, JobState
 from db.rows import jobs_where
 
 LEASE = timedelta(seconds=60)
@@ -34,9 +35,11 @@ def test_a_job_comes_back_as_it_was_asked_for(engine: Engine) -> None:
             id=job_id,
             model="segment_unet2d",
             study_instance_uid="1.2.3",
+            inputs=(JobInput("flair", "1.2"), JobInput("flair", "1.1")),
             series_instance_uids=("1.1", "1.2"),
             generation=2,
             calling_ae_title="PACS",
+            notes=(),
             state=JobState.RUNNING,
             attempts=1,
             reason="",
@@ -51,15 +54,32 @@ def test_a_second_look_enqueues_nothing(engine: Engine) -> None:
     with engine.begin() as conn:
         assert queue.enqueue(conn, new_job(series=("1.1", "1.2")), NOW) is not None
 
-        assert queue.enqueue(conn, new_job(series=("1.2", "1.1")), after(1)) is None
+        assert queue.enqueue(conn, new_job(series=("1.1", "1.2")), after(1)) is None
         assert len(jobs_where(conn)) == 1
 
 
-def test_another_model_series_or_generation_is_another_job(engine: Engine) -> None:
+def test_another_model_series_part_reference_or_generation_is_another_job(engine: Engine) -> None:
     with engine.begin() as conn:
-        asked = [new_job(), new_job(model="other"), new_job(series=("1.9",)), new_job(generation=1)]
+        asked = [
+            new_job(),
+            new_job(model="other"),
+            new_job(series=("1.9",)),
+            new_job(part="echo 2 (TE 90 ms)"),
+            new_job(series=("1.8", "1.9")),
+            new_job(series=("1.9", "1.8")),
+            new_job(generation=1),
+        ]
 
         assert None not in [queue.enqueue(conn, new, NOW) for new in asked]
+
+
+def test_a_job_keeps_why_its_series_were_chosen_whatever_headers_say(engine: Engine) -> None:
+    notes = ("series 3 FLAIR AX as FLAIR: axial", "a name that is no text: \udce9")
+    with engine.begin() as conn:
+        queue.enqueue(conn, replace(new_job(part="stack \udce9"), notes=notes), NOW)
+
+        assert look(conn).notes == notes
+        assert look(conn).inputs[0].part == "stack \udce9"
 
 
 def test_jobs_are_claimed_in_order_and_once(engine: Engine, other_engine: Engine) -> None:

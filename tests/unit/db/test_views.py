@@ -1,11 +1,19 @@
 from datetime import timedelta
 
-from sqlalchemy import Engine
+import pytest
+from sqlalchemy import Connection, Engine
 from support.records import NOW, after, instance, new_job, result
 
 from db import inbox, outbox, queue, views
 from db.engine import reading
 from db.records import DeliveryState, JobState, SeriesState
+
+
+def refuse(conn: Connection, uid: str) -> None:
+    series = inbox.series(conn, uid)
+    assert series is not None
+    assert inbox.complete(conn, series, "")
+    assert inbox.settle(conn, uid, series.generation, SeriesState.REFUSED, "no MR")
 
 
 def test_a_study_is_shown_with_its_series_jobs_and_deliveries_only(engine: Engine) -> None:
@@ -34,7 +42,7 @@ def test_everything_is_counted_by_state_and_every_state_is_named(engine: Engine)
         inbox.receive(conn, instance(sop="1.1.1", series="1.1"))
         inbox.receive(conn, instance(sop="1.1.2", series="1.1"))
         inbox.receive(conn, instance(sop="1.2.1", series="1.2"))
-        inbox.settle(conn, "1.2", 0, SeriesState.REFUSED, "no MR")
+        refuse(conn, "1.2")
         job_id = queue.enqueue(conn, new_job(), NOW)
         assert job_id is not None
         queue.claim(conn, "w1", NOW, timedelta(seconds=60))
@@ -44,7 +52,7 @@ def test_everything_is_counted_by_state_and_every_state_is_named(engine: Engine)
         got = views.counts(conn)
 
     assert got.instances == 3
-    assert got.series == {SeriesState.RECEIVING: 1, SeriesState.ENQUEUED: 0, SeriesState.REFUSED: 1}
+    assert got.series == dict.fromkeys(SeriesState, 0) | {SeriesState.RECEIVING: 1, SeriesState.REFUSED: 1}
     assert got.jobs == {JobState.WAITING: 0, JobState.RUNNING: 1, JobState.DONE: 0, JobState.FAILED: 0}
     assert got.deliveries == dict.fromkeys(DeliveryState, 0) | {DeliveryState.WAITING: 2}
 
@@ -55,3 +63,25 @@ def test_an_empty_database_counts_nothing(engine: Engine) -> None:
 
     assert got.instances == 0
     assert set(got.jobs.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("1.2.34", ("1.2.34",)),  # exactly, though others end in it or contain it
+        ("2.34", ("1.2.34", "9.1.2.34")),  # as an end, though another contains it
+        ("34.5", ("1.2.34.5",)),
+        ("9.1", ("9.1.2.34",)),  # anywhere
+        ("%", ()),
+        ("1_2", ()),
+        ("7.7", ()),
+    ],
+)
+def test_a_study_is_found_by_its_uid_or_an_end_or_a_part_of_it(
+    engine: Engine, named: str, found: tuple[str, ...]
+) -> None:
+    with engine.begin() as conn:
+        for number, study in enumerate(("1.2.34", "9.1.2.34", "1.2.34.5")):
+            inbox.receive(conn, instance(sop=f"1.{number}", series=f"2.{number}", study=study))
+
+        assert views.studies_named(conn, named) == found

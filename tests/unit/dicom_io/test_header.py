@@ -1,44 +1,131 @@
+from datetime import datetime
 from pathlib import Path
 
 import pydicom
 import pytest
-from support.builders import change, make_geometry, write_multiframe, write_series
+from pydicom.dataset import Dataset
+from support.builders import change, make_geometry, make_slices, write_multiframe, write_series
 
-from dicom_io.errors import NotAnImage, UnreadableFile
-from dicom_io.header import read_dataset, read_frames, read_header
+from dicom_io.attributes import FrameAttributes
+from dicom_io.errors import UnreadableFile
+from dicom_io.header import acquired_at, acquisition, diffusion_b_value, image_type, read_frames, series_header
 
 
 def frames_of(path: Path) -> tuple:
-    return read_frames(read_dataset(path), path)
+    return read_frames(pydicom.dcmread(path), path)
 
 
-def test_the_header_of_a_series_is_read_as_plain_strings(tmp_path: Path) -> None:
-    path = write_series(tmp_path, sequence="t1c")[0]
-    dataset = pydicom.dcmread(path)
+def of(dataset: Dataset, frame: int = 0) -> FrameAttributes:
+    return FrameAttributes(dataset, frame, "0001.dcm")
 
-    header = read_header(path)
+
+def test_the_header_of_a_series_is_read_as_plain_strings() -> None:
+    dataset = make_slices(sequence="t1c")[0]
+
+    header = series_header(of(dataset), sequence="t1c", part="echo 2")
 
     assert header.study_instance_uid == dataset.StudyInstanceUID
     assert header.series_instance_uid == dataset.SeriesInstanceUID
     assert (header.modality, header.series_number) == ("MR", "1")
-    assert (header.series_description, header.sequence) == ("T1 AX POST GD", "t1c")
+    assert (header.series_description, header.sequence, header.part) == ("T1 AX POST GD", "t1c", "echo 2")
     assert type(header.study_instance_uid) is str
 
 
-@pytest.mark.parametrize("sequence", ["flair", "t1", "t2"])
-def test_classic_and_enhanced_headers_tell_the_same_sequence(tmp_path: Path, sequence: str) -> None:
-    classic = write_series(tmp_path, sequence=sequence, SeriesDescription=None, ProtocolName=None)[0]
-    enhanced = write_multiframe(tmp_path / "e", sequence=sequence, SeriesDescription=None, ProtocolName=None)
+@pytest.mark.parametrize("sequence", ["flair", "t1", "t1c", "t2"])
+def test_classic_and_enhanced_headers_tell_the_same_timing(tmp_path: Path, sequence: str) -> None:
+    classic = acquisition(of(make_slices(sequence=sequence)[0]))
+    enhanced = acquisition(of(pydicom.dcmread(write_multiframe(tmp_path / "e.dcm", sequence=sequence))))
 
-    assert read_header(classic).sequence == read_header(enhanced).sequence == sequence
+    assert enhanced.timing == classic.timing
+    assert (enhanced.repetition_time, enhanced.echo_time) == (classic.repetition_time, classic.echo_time)
+    assert set(enhanced.scanning_sequence) == set(classic.scanning_sequence)
 
 
-def test_an_agent_in_the_sequence_of_enhanced_mr_makes_a_t1_a_t1c(tmp_path: Path) -> None:
+def test_an_agent_in_the_sequence_of_enhanced_mr_is_named(tmp_path: Path) -> None:
     agent = pydicom.Dataset()
     agent.CodeMeaning = "Gadolinium"
-    path = write_multiframe(tmp_path / "e", sequence="t1", ContrastBolusAgentSequence=[agent])
+    path = write_multiframe(tmp_path / "e.dcm", sequence="t1", ContrastBolusAgentSequence=[agent])
 
-    assert read_header(path).sequence == "t1c"
+    assert acquisition(of(pydicom.dcmread(path))).contrast_agent == "Gadolinium"
+
+
+def test_an_agent_leaves_traces_elsewhere_in_the_header() -> None:
+    dataset = make_slices(ContrastBolusVolume="15", ContrastBolusTotalDose=0, ContrastBolusIngredient="GADOLINIUM")[0]
+
+    assert acquisition(of(dataset)).agent_traces == ("ContrastBolusVolume 15", "ContrastBolusIngredient GADOLINIUM")
+
+
+@pytest.mark.parametrize(
+    ("comment", "traces"),
+    [("Gadovist 7.5 ml", 1), ("patient moved", 0), ("no contrast given", 0)],
+)
+def test_a_comment_that_names_an_agent_is_a_trace(comment: str, traces: int) -> None:
+    assert len(acquisition(of(make_slices(ImageComments=comment)[0])).agent_traces) == traces
+
+
+def test_the_contrast_phase_of_enhanced_mr_is_part_of_its_type() -> None:
+    usage = Dataset()
+    usage.ContrastBolusAgentPhase = "POST_CONTRAST"
+    dataset = make_slices(SharedFunctionalGroupsSequence=[Dataset()])[0]
+    dataset.SharedFunctionalGroupsSequence[0].ContrastBolusUsageSequence = [usage]
+
+    assert image_type(of(dataset))[-1] == "POST_CONTRAST"
+
+
+def test_ge_says_privately_that_an_image_shows_the_phase() -> None:
+    dataset = make_slices()[0]
+    dataset.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x2F, "SS", 1)
+
+    assert acquisition(of(dataset)).complex_component == "PHASE"
+
+
+def test_spoilt_hints_cost_no_series() -> None:
+    dataset = make_slices()[0]
+    dataset.add_new("EchoTime", "LO", "late")
+    dataset.add_new("ImageType", "FD", float("nan"))
+
+    found = acquisition(of(dataset))
+
+    assert found.echo_time is None
+    assert found.repetition_time == 9000
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"AcquisitionDateTime": "20260110101502.123456+0100"}, datetime(2026, 1, 10, 10, 15, 2)),
+        ({"AcquisitionDateTime": "202601101015-0500"}, datetime(2026, 1, 10, 10, 15)),
+        ({"AcquisitionDate": "20260111", "AcquisitionTime": "2359"}, datetime(2026, 1, 11, 23, 59)),
+        ({"AcquisitionDate": "20260111", "SeriesDate": "20260112", "SeriesTime": "07"}, datetime(2026, 1, 12, 7)),
+        ({"ContentDate": "20261399", "ContentTime": "1200"}, None),
+        ({}, None),
+    ],
+)
+def test_the_time_of_acquisition_is_read_from_wherever_it_is(
+    attributes: dict[str, str], expected: datetime | None
+) -> None:
+    dataset = Dataset()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+
+    assert acquired_at(of(dataset)) == expected
+
+
+@pytest.mark.parametrize(
+    ("group", "creator", "element", "vr", "value"),
+    [
+        (0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 800),
+        (0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0),
+        (0x0043, "GEMS_PARM_01", 0x39, "IS", [1000000800, 8, 0, 0]),
+    ],
+)
+def test_the_b_value_is_read_from_the_vendors_attribute(
+    group: int, creator: str, element: int, vr: str, value: object
+) -> None:
+    dataset = Dataset()
+    dataset.private_block(group, creator, create=True).add_new(element, vr, value)
+
+    assert diffusion_b_value(of(dataset)) == 800
 
 
 def test_frames_of_classic_and_enhanced_mr_lie_at_the_same_places(tmp_path: Path) -> None:
@@ -100,35 +187,3 @@ def test_a_position_that_is_no_number_is_refused(tmp_path: Path, nonsense: bytes
 
     with pytest.raises(UnreadableFile, match="ImagePositionPatient"):
         frames_of(path)
-
-
-def test_what_is_not_an_mr_image_is_refused_by_name(tmp_path: Path) -> None:
-    path = change(write_series(tmp_path)[0], SOPClassUID="1.2.840.10008.5.1.4.1.1.2", Modality="CT")
-
-    with pytest.raises(NotAnImage, match="CT Image Storage of modality 'CT'"):
-        frames_of(path)
-
-
-def test_a_file_that_is_not_dicom_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("not an image")
-
-    with pytest.raises(UnreadableFile, match=r"notes\.txt"):
-        read_header(path)
-
-
-def test_sequences_nested_too_deep_are_refused(tmp_path: Path) -> None:
-    path = write_series(tmp_path)[0]
-    content = path.read_bytes()
-    begun = b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
-    ended = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
-    head, tag, pixels = content.partition(b"\xe0\x7f\x10\x00OW")
-    path.write_bytes(head + 2000 * begun + 2000 * ended + tag + pixels)
-
-    with pytest.raises(UnreadableFile, match=r"0001\.dcm"):
-        read_header(path)
-
-
-def test_a_missing_file_is_no_fault_of_the_input(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_header(tmp_path / "gone.dcm")

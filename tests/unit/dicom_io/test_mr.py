@@ -9,7 +9,8 @@ from support.dcmtk import validate
 
 from dicom_io.mr import write_phantom_study
 from dicom_io.phantom import Phantom, brain_phantom
-from dicom_io.read import read_case
+from dicom_io.read import CaseInput, read_case
+from dicom_io.survey import survey
 
 ACQUIRED = datetime(2026, 3, 4, 5, 6, 7)
 
@@ -26,12 +27,12 @@ def study(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 def test_the_phantom_study_reads_back_as_the_case_it_is(phantom: Phantom, study: dict[str, list[Path]]) -> None:
     first = pydicom.dcmread(study["flair"][0])
-    series = {pydicom.dcmread(paths[0]).SeriesInstanceUID: paths for paths in study.values()}
+    inputs = [CaseInput(sequence, tuple(paths)) for sequence, paths in study.items()]
 
-    case = read_case(first.StudyInstanceUID, series)
+    case = read_case(first.StudyInstanceUID, inputs, other_frame="refuse")
 
-    assert set(case.volumes) == {"flair", "t1", "t1c", "t2"}
     for sequence, volume in case.volumes.items():
+        assert survey(study[sequence]).candidates[0].sequence == sequence
         np.testing.assert_allclose(volume.array, phantom.contrasts[sequence], atol=0.5)
         np.testing.assert_allclose(volume.geometry.affine, phantom.geometry.affine, atol=1e-6)
     assert len({volume.geometry.frame_of_reference_uid for volume in case.volumes.values()}) == 1

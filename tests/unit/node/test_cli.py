@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlalchemy import create_engine
+from support.builders import write_series
 from typer.testing import CliRunner
 
 from node.cli import app
@@ -51,20 +52,20 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert json.loads(run("config", GLIA_CONFIG=str(file))[1])["listener"]["port"] == 104
 
 
-@pytest.mark.parametrize("command", [*ROOMS, "status", "config"])
+@pytest.mark.parametrize("command", [*ROOMS, "status", "config", "explain 1.2", "inspect ."])
 def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(command: str) -> None:
-    status, text = run(command, GLIA_LISTENER__PORT="70000")
+    status, text = run(*command.split(), GLIA_LISTENER__PORT="70000")
 
     assert status == 2
     assert "listener.port = 70000" in text
     assert "from 0 to 65535" in text
 
 
-@pytest.mark.parametrize("command", ["serve", "listen", "work"])
+@pytest.mark.parametrize("command", ["serve", "listen", "work", "explain 1.2", "inspect ."])
 def test_a_model_that_does_not_exist_is_refused(command: str, tmp_path: Path) -> None:
     environment = {"GLIA_WORKER__MODELS": '["no_such_model"]', "GLIA_STORAGE__FOLDER": str(tmp_path)}
 
-    status, text = run(command, **environment)
+    status, text = run(*command.split(), **environment)
 
     assert status == 2
     assert "worker.models" in text
@@ -93,6 +94,29 @@ def test_a_database_of_a_newer_version_ends_the_start(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA user_version=999")
 
     assert run("serve", GLIA_STORAGE__FOLDER=str(tmp_path))[0] == 1
+
+
+def test_a_database_of_an_older_version_ends_the_start(tmp_path: Path) -> None:
+    with create_engine(f"sqlite:///{tmp_path}/glia.sqlite").begin() as connection:
+        connection.exec_driver_sql("PRAGMA user_version=1")
+
+    assert run("serve", GLIA_STORAGE__FOLDER=str(tmp_path))[0] == 1
+
+
+def test_explain_does_not_know_a_study_that_was_not_received(tmp_path: Path) -> None:
+    status, text = run("explain", "1.2.3", GLIA_STORAGE__FOLDER=str(tmp_path))
+
+    assert (status, text) == (1, "No study received here has a Study Instance UID with '1.2.3' in it.\n")
+
+
+def test_inspect_needs_no_database_and_prints_what_the_real_models_would_do(tmp_path: Path) -> None:
+    write_series(tmp_path / "study")
+
+    status, text = run("inspect", str(tmp_path / "study"), "--json", GLIA_STORAGE__FOLDER=str(tmp_path / "data"))
+
+    (study,) = json.loads(text)["studies"]
+    assert (status, study["series"][0]["volumes"][0]["models"]) == (0, ["segment_unet2d"])
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_command_line_starts_without_tensorflow() -> None:

@@ -12,11 +12,13 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 from support.rooms import NOW, receive_series, settings
 
+from dicom_io.survey import survey
+from inference.card import Input
 from node.completion import Completion
+from node.decision import Need
 from node.errors import CannotListen
 from node.listener import Listener
 from node.receive import Receiver
-from node.routing import ModelNeed
 from node.storage import Storage
 
 
@@ -34,7 +36,7 @@ def listener(engine: Engine, folder: Path, port: int = 0) -> Listener:
         engine,
         chosen.listener,
         Receiver(Storage(folder, minimum_free_mb=0), engine),
-        Completion(engine, chosen.completion, [ModelNeed("segment", ("flair",))], NOW),
+        Completion(engine, chosen.completion, [Need("segment", (Input(("flair",)),))], survey, NOW),
         lambda: None,
         lambda: NOW + timedelta(minutes=1),
     )
@@ -68,4 +70,4 @@ def test_a_locked_database_puts_the_look_for_complete_series_off(engine: Engine,
 
     with capture_logs() as lines:
         room.look()
-    assert [line["event"] for line in lines] == ["series complete"]
+    assert [line["event"] for line in lines] == ["job enqueued", "series complete"]

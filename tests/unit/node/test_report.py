@@ -13,9 +13,10 @@ FINDINGS = Findings(
 
 
 def test_a_report_comes_back_from_its_json() -> None:
-    report = JobReport.of(FINDINGS, {"read": 0.5, "model": 1.25})
+    report = JobReport.of(FINDINGS, {"read": 0.5, "model": 1.25}, ["T1 registered to FLAIR: 2.1 mm"])
 
     assert JobReport.from_json(report.to_json()) == report
+    assert report.notes == ("T1 registered to FLAIR: 2.1 mm",)
 
 
 def test_a_report_names_the_build_and_rounds_the_scores() -> None:

@@ -1,34 +1,7 @@
-"""Which models want a series, and where results go."""
-
-import pytest
+"""Where results go."""
 
 from config.settings import Rule
-from dicom_io.volume import SeriesHeader
-from node.routing import ModelNeed, destinations_for, models_for, why_none
-
-NEEDS = (ModelNeed("segment", ("flair",)), ModelNeed("classify", ("t1c", "flair")))
-
-
-def header(sequence: str) -> SeriesHeader:
-    return SeriesHeader("1.2", "1.2.3", "1.2.840.10008.5.1.4.1.1.4", "MR", "", "1", sequence)
-
-
-@pytest.mark.parametrize(
-    ("sequence", "models"),
-    [("flair", ("segment", "classify")), ("t1c", ("classify",)), ("t2", ()), ("other", ())],
-)
-def test_a_model_gets_the_series_of_the_sequences_it_accepts(sequence: str, models: tuple[str, ...]) -> None:
-    assert models_for(header(sequence), NEEDS) == models
-
-
-def test_the_reason_names_the_sequence_and_what_each_model_wants() -> None:
-    reason = why_none(header("t2"), NEEDS)
-
-    assert reason == "the sequence is t2; segment wants flair; classify wants t1c or flair"
-
-
-def test_the_reason_says_so_where_no_model_is_switched_on() -> None:
-    assert why_none(header("flair"), ()) == "no model is switched on"
+from node.routing import destinations_for
 
 
 def rule(caller: str, model: str, *destinations: str) -> Rule:

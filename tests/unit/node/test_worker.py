@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import generate_uid
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 from support.builders import new_series
 from support.fakes import NAME, FakeModel
-from support.rooms import NOW, enqueue_series, only_job, receive_series, settings
+from support.rooms import NOW, enqueue_case, enqueue_series, only_job, receive_series, settings
 
 from db import outbox, queue
-from db.records import Delivery, JobState, NewJob
+from db.records import Delivery, JobInput, JobState, NewJob
 from dicom_io.equipment import Equipment
 from inference.errors import ModelError, WeightsMissing
 from inference.model import Model
@@ -239,7 +240,7 @@ def test_a_series_replaced_by_its_sender_yields_results_of_its_own(bench: Bench)
         new = NewJob(
             model=NAME,
             study_instance_uid=slices[0].StudyInstanceUID,
-            series_instance_uids=(slices[0].SeriesInstanceUID,),
+            inputs=(JobInput("flair", slices[0].SeriesInstanceUID),),
             generation=int(corrected),
             calling_ae_title="SCANNER",
         )
@@ -251,6 +252,22 @@ def test_a_series_replaced_by_its_sender_yields_results_of_its_own(bench: Bench)
 
     assert [result.PatientID for result in owed] == ["WRONG", "WRONG", "CORRECTED", "CORRECTED"]
     assert len({result.SOPInstanceUID for result in owed}) == 4
+
+
+def test_a_job_of_two_series_is_done_on_the_first_and_its_report_says_how_they_came_together(bench: Bench) -> None:
+    frame = {"StudyInstanceUID": generate_uid(None), "FrameOfReferenceUID": generate_uid(None)}
+    case = {sequence: new_series(sequence=sequence, **frame) for sequence in ("flair", "t2")}
+    new = enqueue_case(bench.engine, bench.folder, NAME, case, notes=("series 1 as FLAIR: axial",))
+    model = FakeModel()
+
+    bench.worker(model).step()
+
+    job = only_job(bench.engine, new)
+    assert (job.state, job.reason) == (JobState.DONE, "")
+    assert list(model.cases[0].volumes) == ["flair", "t2"]
+    assert json.loads(job.report)["notes"] == ["series 1 as FLAIR: axial", *model.cases[0].notes]
+    segs = [dcmread(one.result.path) for one in bench.owed() if one.result.kind == "SEG"]
+    assert segs[0].ReferencedSeriesSequence[0].SeriesInstanceUID == case["flair"][0].SeriesInstanceUID
 
 
 def test_a_rule_decides_where_results_go(bench: Bench) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -5,12 +6,12 @@ from typing import Any
 import numpy as np
 from support.training_data import PATIENTS, write_brain_tumour_mri, write_lgg
 
-from inference.card import ModelCard
+from inference.card import Input, ModelCard
 from inference.evaluation.measure import measure_classification, measure_segmentation
 from inference.models.classify_efficientnetb0 import LABELS, ClassifyEfficientNetB0
 from inference.models.segment_unet2d import SegmentUnet2d
 
-CARD = ModelCard("m", "0", "t", ("flair",), ("flair_abnormality",), (64, 64, 3), {}, 0.5, "w", "s", {})
+CARD = ModelCard("m", "0", "t", (Input(("flair",)),), ("flair_abnormality",), (64, 64, 3), {}, 0.5, "w", "s", {})
 
 
 def bright_is_lesion(inputs: Any, **_: Any) -> np.ndarray:
@@ -32,12 +33,32 @@ def segmenter(answer: Any, patients: tuple[str, ...]) -> SegmentUnet2d:
     return model
 
 
+def of(figures: Mapping[str, object], contrasts: str) -> dict[str, float]:
+    found = figures[contrasts]
+    assert isinstance(found, dict)
+    return found
+
+
 def test_a_right_segmentation_has_a_dice_near_one_on_the_test_patients_alone(tmp_path: Path) -> None:
     figures = measure_segmentation(segmenter(bright_is_lesion, PATIENTS[:2]), write_lgg(tmp_path))
 
     assert figures["test_patients"] == 2
-    assert float(str(figures["volume_dice_mean"])) > 0.95
-    assert figures["empty_slices_with_false_positives"] == 0
+    assert figures["empty_slices"] == 2
+    for contrasts in ("FLAIR alone", "FLAIR and T1", "all contrasts"):
+        assert of(figures, contrasts)["volume_dice_mean"] > 0.95
+        assert of(figures, contrasts)["empty_slices_with_false_positives"] == 0
+
+
+def test_each_choice_of_contrasts_is_shown_to_the_network_as_it_is_named(tmp_path: Path) -> None:
+    seen = []
+
+    def note(inputs: np.ndarray, **_: Any) -> np.ndarray:
+        seen.append([bool((inputs[..., 0] == inputs[..., channel]).all()) for channel in (1, 2)])
+        return np.zeros((*inputs.shape[:3], 1), np.float32)
+
+    measure_segmentation(segmenter(note, PATIENTS[:1]), write_lgg(tmp_path))
+
+    assert seen == [[True, True], [False, True], [False, False]]
 
 
 def test_a_blind_segmentation_has_no_dice(tmp_path: Path) -> None:
@@ -45,7 +66,7 @@ def test_a_blind_segmentation_has_no_dice(tmp_path: Path) -> None:
 
     figures = measure_segmentation(blind, write_lgg(tmp_path))
 
-    assert figures["volume_dice_mean"] == 0.0
+    assert of(figures, "FLAIR alone")["volume_dice_mean"] == 0.0
 
 
 def test_a_classifier_is_measured_on_testing_and_on_the_held_out_windows(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 import pytest
 
-from inference.card import ModelCard, model_names, read_card
+from inference.card import Input, ModelCard, model_names, read_card
 from inference.evaluation.report import REPORTS_FOLDER, render
 
 CARD = ModelCard(
     name="segment_unet2d",
     version="0.1.0",
     task="segmentation",
-    sequences=("flair",),
+    inputs=(Input(("flair",)), Input(("t1c", "t1"), optional=True)),
     labels=("flair_abnormality",),
     input_shape=(256, 256, 3),
     network={},
@@ -34,6 +34,7 @@ def test_a_page_says_what_how_well_on_what_and_where_not() -> None:
     for words in (
         "# segment_unet2d 0.1.0",
         "**Research use only, not a medical device.**",
+        "- input: flair, t1c or t1 (optional), slices of 256 x 256 x 3",
         "- volume dice mean: 0.77",
         "- testing:\n  - accuracy: 0.9",
         "- command: `python -m x`",

@@ -5,12 +5,22 @@ import pytest
 
 from dicom_io.case import Case
 from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
-from inference.card import ModelCard
+from inference.card import Input, ModelCard
 from inference.errors import UnsuitableCase
 from inference.models.classify_efficientnetb0 import LABELS, as_input, build, interpret, prepare
 
 CARD = ModelCard(
-    "classify_efficientnetb0", "0", "classification", ("t1c", "t1"), LABELS, (32, 32, 3), {}, 0.5, "w", "s", {}
+    "classify_efficientnetb0",
+    "0",
+    "classification",
+    (Input(("t1c", "t1")),),
+    LABELS,
+    (32, 32, 3),
+    {},
+    0.5,
+    "w",
+    "s",
+    {},
 )
 AXIAL = Geometry((0.0, 0.0, 0.0), column_step=(1.0, 0.0, 0.0), row_step=(0.0, 1.0, 0.0), slice_step=(0.0, 0.0, 5.0))
 

@@ -5,20 +5,34 @@ import pytest
 
 from dicom_io.case import Case
 from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
-from inference.card import ModelCard
+from inference.card import Input, ModelCard
 from inference.errors import UnsuitableCase
 from inference.models.segment_unet2d import build, interpret, prepare
 
 CARD = ModelCard(
-    "segment_unet2d", "0", "segmentation", ("flair",), ("flair_abnormality",), (64, 64, 3), {}, 0.5, "w", "s", {}
+    "segment_unet2d",
+    "0",
+    "segmentation",
+    (Input(("flair",)),),
+    ("flair_abnormality",),
+    (64, 64, 3),
+    {},
+    0.5,
+    "w",
+    "s",
+    {},
 )
 SAGITTAL = Geometry((0.0, 0.0, 0.0), column_step=(0.0, 1.0, 0.0), row_step=(0.0, 0.0, -1.0), slice_step=(2.0, 0.0, 0.0))
 
 
-def case_of(array: np.ndarray, geometry: Geometry, sequence: str = "flair") -> Case:
-    header = SeriesHeader("1", "1.1", "", "MR", "", "1", sequence)
-    sources = tuple(SourceFrame(Path("x"), frame, "") for frame in range(len(array)))
-    return Case("1", {sequence: Volume(array.astype(np.float32), geometry, header, sources)})
+def case_of(array: np.ndarray, geometry: Geometry, sequence: str = "flair", **more: np.ndarray) -> Case:
+    """Return a case of one volume and of more on its grid."""
+    volumes = {}
+    for name, voxels in {sequence: array, **more}.items():
+        header = SeriesHeader("1", "1.1", "", "MR", "", "1", name)
+        sources = tuple(SourceFrame(Path("x"), frame, "") for frame in range(len(array)))
+        volumes[name] = Volume(voxels.astype(np.float32), geometry, header, sources)
+    return Case("1", volumes, {name: volumes[name].array for name in more})
 
 
 def test_the_network_gives_one_probability_a_pixel() -> None:
@@ -70,3 +84,55 @@ def test_a_quiet_output_is_a_negative_finding_with_its_score() -> None:
 def test_a_case_without_flair_is_unsuitable() -> None:
     with pytest.raises(UnsuitableCase, match="needs a FLAIR series; the case has t2"):
         prepare(case_of(np.ones((3, 8, 8)), SAGITTAL, "t2"), size=64)
+
+
+def spots(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(100, 900, (4, 32, 32))
+
+
+def test_every_contrast_is_a_channel_standardised_by_its_own_head() -> None:
+    flair, t1, t1c = (spots(seed) for seed in range(3))
+
+    together = prepare(case_of(flair, SAGITTAL, t1=t1 * 7 + 300, t1c=t1c), size=64)
+
+    for channel, array in enumerate((flair, t1 * 7 + 300, t1c)):
+        np.testing.assert_array_equal(together[..., channel], prepare(case_of(array, SAGITTAL), size=64)[..., 0])
+
+
+def test_flair_stands_in_for_what_is_missing() -> None:
+    flair, t1 = spots(0), spots(1)
+
+    alone, with_t1 = (prepare(case, size=64) for case in (case_of(flair, SAGITTAL), case_of(flair, SAGITTAL, t1=t1)))
+
+    assert (alone == alone[..., :1]).all()
+    np.testing.assert_array_equal(with_t1[..., [0, 2]], alone[..., [0, 0]])
+    assert (with_t1[..., 1] != alone[..., 0]).any()
+
+
+def test_post_contrast_without_plain_t1_is_not_looked_at() -> None:
+    flair = spots(0)
+
+    with_t1c = prepare(case_of(flair, SAGITTAL, t1c=spots(1)), size=64)
+
+    np.testing.assert_array_equal(with_t1c, prepare(case_of(flair, SAGITTAL), size=64))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ((), "slices (threshold 50%)"),
+        (("t1",), "slices (FLAIR and T1, threshold 50%)"),
+        (("t1", "t1c"), "slices (FLAIR, T1 and T1 post contrast, threshold 50%)"),
+    ],
+)
+def test_the_summary_says_which_contrasts_were_looked_at(more: tuple[str, ...], words: str) -> None:
+    case = case_of(spots(0), SAGITTAL, **{name: spots(1) for name in more})
+
+    findings = interpret(np.zeros((32, 64, 64, 1), dtype=np.float32), case, CARD)
+
+    assert findings.summary.endswith(words)
+
+
+def test_a_case_on_another_grid_than_flairs_is_unsuitable() -> None:
+    with pytest.raises(UnsuitableCase, match="answers on the grid of FLAIR; the case's is that of t1"):
+        prepare(case_of(spots(0), SAGITTAL, "t1", flair=spots(1)), size=64)

@@ -11,9 +11,11 @@ from node.report import JobReport
 def test_a_series_is_followed_from_its_first_instance_to_its_delivery() -> None:
     enqueued = replace(SERIES, state=SeriesState.ENQUEUED)
     done = replace(JOB, state=JobState.DONE)
+    waiting = replace(SERIES, state=SeriesState.WAITING, reason="subtype waits for T2 until 12:30 UTC")
     moments = [
         Progress((SERIES,), (), ()),
         Progress((SERIES,), (), ()),
+        Progress((waiting,), (), ()),
         Progress((enqueued,), (JOB,), ()),
         Progress((enqueued,), (replace(JOB, state=JobState.RUNNING),), ()),
         Progress((enqueued,), (done,), (DELIVERY,)),
@@ -25,12 +27,13 @@ def test_a_series_is_followed_from_its_first_instance_to_its_delivery() -> None:
 
     assert said == [
         "received 24, waiting for quiet (1 s)",
+        "complete, subtype waits for T2 until 12:30 UTC",
         "segment_unet2d: waiting for a worker",
         "segment_unet2d: analysing",
         "segment_unet2d: delivering SR",
         "segment_unet2d: delivered SR",
     ]
-    assert len(rests) == 5
+    assert len(rests) == 6
 
 
 def test_a_refused_series_and_a_failed_job_say_why() -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from support.builders import make_voxels, write_series
 from support.records import DELIVERY, JOB, NOW, SERIES
 
-from db.records import DeliveryState, JobState, Result, SeriesState
+from db.records import DeliveryState, JobInput, JobState, Result, SeriesState
 from dicom_io.case import Case
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Algorithm, Findings, Mask, Score, Segment
@@ -36,8 +36,10 @@ def analysed(folder: Path) -> tuple[Progress, Mask]:
         row = Result(sop_instance_uid=result.sop_instance_uid, sop_class_uid="", kind=result.kind, path=path)
         deliveries.append(replace(DELIVERY, result=row, state=DeliveryState.DELIVERED, delivered_at=NOW))
     series = replace(SERIES, series_instance_uid=uid, series_description="FLAIR AX", state=SeriesState.ENQUEUED)
-    report = JobReport.of(findings, {"model": 1.5}).to_json()
-    job = replace(JOB, series_instance_uids=(uid,), state=JobState.DONE, report=report)
+    report = JobReport.of(findings, {"model": 1.5}, ["T1 registered"]).to_json()
+    job = replace(
+        JOB, inputs=(JobInput("flair", uid),), series_instance_uids=(uid,), state=JobState.DONE, report=report
+    )
     return Progress((series,), (job,), tuple(deliveries)), mask
 
 
@@ -52,7 +54,15 @@ def test_the_table_names_series_model_finding_score_files_and_seconds(tmp_path: 
 
     text = text_of(progress)
 
-    for words in ("FLAIR AX", "segment_unet2d", "a lesion", "flair abnormality 0.90", "file-", "model    1.50"):
+    for words in (
+        "FLAIR AX",
+        "segment_unet2d",
+        "a lesion",
+        "flair abnormality 0.90",
+        "file-",
+        "model    1.50",
+        "T1 registered",
+    ):
         assert words in text
 
 

@@ -1,0 +1,168 @@
+"""Frames of one series -> groups that can each be a volume: by whatever tells apart what lies at one place."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dicom_io.attributes import FrameAttributes
+from dicom_io.errors import MissingSlices
+from dicom_io.grid import check_one_grid, places
+from dicom_io.header import Frame, acquired_at, diffusion_b_value, echo_time, image_type
+
+Attributes = Callable[[Frame], FrameAttributes]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Frames, one at each place, in order along the normal.
+
+    Attributes
+    ----------
+    label
+        What tells them from the other frames of the series; empty where nothing has to.
+    time_points
+        How many groups of the series differ from this one in time alone, itself among them.
+    """
+
+    label: str
+    frames: tuple[Frame, ...]
+    time_points: int = 1
+
+
+class _Mark(NamedTuple):
+    """An attribute in which frames at one place may differ."""
+
+    name: str
+    read: Callable[[FrameAttributes], object]
+    is_time: bool = False
+    unit: str = ""
+
+
+_IMAGE_TYPE = _Mark("image type", lambda a: " ".join(image_type(a)))
+_MARKS = (  # in the order in which they are tried
+    _Mark("echo", echo_time, unit=" ms"),
+    _Mark("b-value", diffusion_b_value),
+    _Mark("inversion time", lambda a: a.number("InversionTime", "InversionTimes"), unit=" ms"),
+    _Mark("repetition time", lambda a: a.number("RepetitionTime"), unit=" ms"),
+    _Mark("contrast phase", lambda a: a.text("ContrastBolusAgentPhase"), is_time=True),
+    _Mark("contrast agent", lambda a: a.text("ContrastBolusAgent")),
+    _Mark("time point", lambda a: a.number("TemporalPositionIdentifier", "TemporalPositionIndex"), is_time=True),
+    _Mark(
+        "trigger delay", lambda a: a.number("TriggerTime", "NominalCardiacTriggerDelayTime"), is_time=True, unit=" ms"
+    ),
+    _Mark("acquisition", lambda a: a.number("AcquisitionNumber", "FrameAcquisitionNumber"), is_time=True),
+    _Mark("acquisition time", acquired_at, is_time=True),
+)
+
+
+def stacks(frames: Sequence[Frame]) -> Iterator[tuple[str, tuple[Frame, ...]]]:
+    """Yield (label, frames) for each stack that Enhanced MR declares; one without a label where there is one."""
+    names = sorted({frame.stack for frame in frames})
+    for name in names:
+        label = f"stack {name}" if len(names) > 1 else ""
+        yield label, tuple(frame for frame in frames if frame.stack == name)
+
+
+def kinds(frames: Sequence[Frame], attributes: Attributes) -> Iterator[tuple[str, tuple[Frame, ...]]]:
+    """Yield (label, frames) for each image type, such as magnitude and phase, where frames of several share places."""
+    if max(map(len, places(frames))) == 1:
+        yield "", tuple(frames)
+        return
+    by_type = _by_value(frames, _IMAGE_TYPE, attributes)
+    for order, (value, members) in enumerate(by_type, start=1):
+        yield _label(_IMAGE_TYPE, order, value) if len(by_type) > 1 else "", members
+
+
+def split(frames: Sequence[Frame], attributes: Attributes, same: Callable[[Frame, Frame], bool]) -> tuple[Group, ...]:
+    """Split the frames of one stack and image type so that no two of a group lie at one place.
+
+    Parameters
+    ----------
+    same
+        Whether two frames hold the same grey values; asked only when no attribute tells them apart.
+
+    Raises
+    ------
+    MixedGeometry
+        When the frames of a group do not share orientation, matrix, spacing and frame of reference.
+    MissingSlices
+        When different frames lie at one place and nothing tells them apart.
+    """
+    return tuple(_groups("", frames, _MARKS, attributes, same, time_points=1))
+
+
+def _groups(
+    label: str,
+    frames: Sequence[Frame],
+    marks: Sequence[_Mark],
+    attributes: Attributes,
+    same: Callable[[Frame, Frame], bool],
+    time_points: int,
+) -> Iterator[Group]:
+    at_places = places(frames)
+    most = max(len(place) for place in at_places)
+    if most == 1:
+        check_one_grid(frames)
+        yield Group(label, tuple(place[0] for place in at_places), time_points)
+        return
+    for number, mark in enumerate(marks):
+        by_value = _by_value(frames, mark, attributes)
+        if 1 < len(by_value) <= most:
+            times = time_points * len(by_value) if mark.is_time else time_points
+            for order, (value, members) in enumerate(by_value, start=1):
+                named = _join(label, _label(mark, order, value))
+                yield from _groups(named, members, marks[number + 1 :], attributes, same, times)
+            return
+    check_one_grid(frames)
+    yield from _unmarked(label, at_places, attributes, same, time_points)
+
+
+def _unmarked(
+    label: str,
+    at_places: Sequence[Sequence[Frame]],
+    attributes: Attributes,
+    same: Callable[[Frame, Frame], bool],
+    time_points: int,
+) -> Iterator[Group]:
+    """Split frames that no attribute tells apart: by the order in which each place was acquired, or drop copies."""
+    counts = {len(place) for place in at_places}
+    times = [[acquired_at(attributes(frame)) for frame in place] for place in at_places]
+    if len(counts) == 1 and all(None not in t and len(set(t)) == len(t) for t in times):
+        repeats = counts.pop()
+        ordered = [sorted(place, key=lambda f: str(acquired_at(attributes(f)))) for place in at_places]
+        for repeat in range(repeats):
+            frames = tuple(place[repeat] for place in ordered)
+            yield Group(_join(label, f"time point {repeat + 1}"), frames, time_points * repeats)
+        return
+    for place in at_places:
+        for other in place[1:]:
+            if not same(place[0], other):
+                where = ", ".join(f"{coordinate:.2f}" for coordinate in other.position)
+                total = sum(len(p) for p in at_places)
+                raise MissingSlices(
+                    f"{total} slices, and two different ones at one position ({where}) mm that no attribute tells apart"
+                )
+    yield Group(label, tuple(place[0] for place in at_places), time_points)
+
+
+def _by_value(frames: Sequence[Frame], mark: _Mark, attributes: Attributes) -> list[tuple[object, tuple[Frame, ...]]]:
+    """Group frames by the value of a mark, in the order of the values."""
+    found: dict[object, list[Frame]] = {}
+    for frame in frames:
+        found.setdefault(mark.read(attributes(frame)), []).append(frame)
+    return [(value, tuple(found[value])) for value in sorted(found, key=_sort_key)]
+
+
+def _label(mark: _Mark, order: int, value: object) -> str:
+    if value in (None, ""):
+        return f"{mark.name} {order} (not stated)"
+    return f"{mark.name} {order} ({f'{value:g}' if isinstance(value, float) else value}{mark.unit})"
+
+
+def _join(*labels: str) -> str:
+    return ", ".join(filter(None, labels))
+
+
+def _sort_key(value: object) -> tuple[bool, float, str]:
+    """Order what is missing first, then numbers, then texts."""
+    return value is not None, value if isinstance(value, float) else 0.0, "" if isinstance(value, float) else str(value)

@@ -1,0 +1,242 @@
+"""What volumes a series holds, by its headers alone; what is no volume is refused with its reason."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from dicom_io.attributes import FrameAttributes
+from dicom_io.candidate import Candidate
+from dicom_io.eligible import why_not
+from dicom_io.errors import DicomInputError, MissingSlices, MixedGeometry, NotEligible
+from dicom_io.files import read_dataset
+from dicom_io.grid import geometry_of, places, plane_of
+from dicom_io.header import Frame, acquired_at, acquisition, diffusion_b_value, read_frames, series_header
+from dicom_io.pixels import open_pixels
+from dicom_io.sequence import Acquisition, recognise
+from dicom_io.split import Group, kinds, split, stacks
+from dicom_io.volume import Geometry, SeriesHeader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One volume of a series before its pixels are decoded; ``frames`` are in slice order."""
+
+    candidate: Candidate
+    header: SeriesHeader
+    geometry: Geometry
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refusal:
+    """What of a series no model can have, and why."""
+
+    candidate: Candidate
+    error: DicomInputError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What a series holds; UIDs and modality are empty where no file tells them."""
+
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    parts: tuple[Part, ...]
+    refused: tuple[Refusal, ...]
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every volume, then everything that is none."""
+        return (*(part.candidate for part in self.parts), *(refusal.candidate for refusal in self.refused))
+
+
+def survey(paths: Sequence[Path]) -> Survey:
+    """Survey the files of one series. What the input is worth is in the answer, never an exception.
+
+    Raises
+    ------
+    OSError
+        When a file cannot be reached.
+    """
+    datasets: dict[Path, Dataset] = {}
+    for path in sorted(paths):
+        try:
+            datasets[path] = read_dataset(path, pixels=False)
+        except DicomInputError as error:
+            return _refused_as_a_whole(datasets, error)
+    return survey_datasets(datasets)
+
+
+def survey_datasets(datasets: Mapping[Path, Dataset]) -> Survey:
+    """Survey the files of one series that are read already, with or without their Pixel Data."""
+    try:
+        _check_one_series(datasets)
+        opened = _Opened(datasets)
+        parts: list[Part] = []
+        refused = list(opened.no_images())
+        for stack, frames in stacks(opened.frames()):
+            for kind, members in kinds(frames, opened.attributes):
+                label = ", ".join(filter(None, (stack, kind)))
+                for found in opened.volumes(label, members):
+                    (parts if isinstance(found, Part) else refused).append(found)  # type: ignore[arg-type]
+    except DicomInputError as error:
+        return _refused_as_a_whole(datasets, error)
+    return Survey(*_identity(datasets), tuple(parts), tuple(refused))
+
+
+class _Opened:
+    """The open files of one series."""
+
+    def __init__(self, datasets: Mapping[Path, Dataset]) -> None:
+        self._datasets = datasets
+        self._no_images = {path: reason for path, d in datasets.items() if (reason := _why_no_image(d, path))}
+
+    def attributes(self, frame: Frame) -> FrameAttributes:
+        path = frame.source.path
+        return FrameAttributes(self._datasets[path], frame.source.frame, path.name)
+
+    def no_images(self) -> Iterator[Refusal]:
+        """Yield a refusal for each reason why files are no MR images."""
+        for reason in sorted(set(self._no_images.values())):
+            paths = [path for path, given in self._no_images.items() if given == reason]
+            first = FrameAttributes(self._datasets[paths[0]], 0, paths[0].name)
+            yield _refusal(_named(first), NotEligible(f"{reason} ({len(paths)} of {len(self._datasets)} files)"))
+
+    def frames(self) -> list[Frame]:
+        return [
+            frame
+            for path, dataset in self._datasets.items()
+            if path not in self._no_images
+            for frame in read_frames(dataset, path)
+        ]
+
+    def volumes(self, label: str, frames: Sequence[Frame]) -> Iterator[Part | Refusal]:
+        """Yield the volumes that frames of one stack and image type make up."""
+        # Where frames lie at places of their own there is one b-value; else the first may be the b = 0.
+        asked = frames if max(map(len, places(frames))) > 1 else frames[:1]
+        b_value = _largest_b_value(map(self.attributes, asked))
+        if reason := self._why_not(frames[0], self._acquisition(frames[0], b_value)):
+            yield self._refuse(label, frames, NotEligible(reason))
+            return
+        try:
+            groups = split(frames, self.attributes, self._same_grey_values)
+        except DicomInputError as error:
+            yield self._refuse(label, frames, error)
+            return
+        most = max(len(group.frames) for group in groups)
+        for group in groups:
+            named = replace(group, label=", ".join(filter(None, (label, group.label))))
+            yield self._volume(named, most)
+
+    def _volume(self, group: Group, most: int) -> Part | Refusal:
+        first = group.frames[0]
+        how = self._acquisition(first, None, group.time_points)
+        try:
+            if reason := self._why_not(first, how):
+                raise NotEligible(reason)
+            if len(group.frames) < most:
+                raise MissingSlices(f"{len(group.frames)} slices, where another volume of the series has {most}")
+            geometry = geometry_of(group.frames)
+        except DicomInputError as error:
+            return self._refuse(group.label, group.frames, error, how)
+        recognition = recognise(how)
+        candidate = replace(
+            self._described(group.label, group.frames, how),
+            plane=plane_of(geometry),
+            shape=(len(group.frames), first.rows, first.columns),
+            spacing=geometry.spacing,
+        )
+        header = series_header(self.attributes(first), sequence=recognition.sequence, part=group.label)
+        return Part(candidate, header, geometry, group.frames)
+
+    def _refuse(
+        self, label: str, frames: Sequence[Frame], error: DicomInputError, how: Acquisition | None = None
+    ) -> Refusal:
+        return _refusal(self._described(label, frames, how or self._acquisition(frames[0])), error)
+
+    def _described(self, label: str, frames: Sequence[Frame], how: Acquisition) -> Candidate:
+        first, recognition = self.attributes(frames[0]), recognise(how)
+        return replace(
+            _named(first),
+            part=label,
+            sequence=recognition.sequence,
+            confidence=recognition.confidence,
+            rules=recognition.rules,
+            timing=how.timing,
+            agent=recognition.agent,
+            frame_of_reference_uid=frames[0].frame_of_reference_uid,
+            acquired_at=acquired_at(first),
+        )
+
+    def _acquisition(self, frame: Frame, b_value: float | None = None, time_points: int = 1) -> Acquisition:
+        return acquisition(self.attributes(frame), b_value=b_value, time_points=time_points)
+
+    def _why_not(self, frame: Frame, how: Acquisition) -> str:
+        return _why_not(self.attributes(frame), how)
+
+    def _same_grey_values(self, one: Frame, other: Frame) -> bool:
+        return np.array_equal(self._grey_values(one), self._grey_values(other))
+
+    def _grey_values(self, frame: Frame) -> NDArray[np.float32]:
+        path = frame.source.path
+        dataset = self._datasets[path] if "PixelData" in self._datasets[path] else read_dataset(path)
+        return open_pixels(dataset, path.name).grey(frame.source.frame, frame.slope, frame.intercept)
+
+
+def _why_no_image(dataset: Dataset, path: Path) -> str:
+    """Return why a file is not to be looked at as an image; empty when it may be one."""
+    return _why_not(FrameAttributes(dataset, 0, path.name), Acquisition())
+
+
+def _why_not(attributes: FrameAttributes, how: Acquisition) -> str:
+    return why_not(
+        how,
+        sop_class_uid=attributes.text("SOPClassUID"),
+        modality=attributes.text("Modality"),
+        samples_per_pixel=int(attributes.number("SamplesPerPixel") or 1),
+        photometric=attributes.text("PhotometricInterpretation"),
+    )
+
+
+def _largest_b_value(frames: Iterator[FrameAttributes]) -> float | None:
+    return max((b for attributes in frames if (b := diffusion_b_value(attributes)) is not None), default=None)
+
+
+def _check_one_series(datasets: Mapping[Path, Dataset]) -> None:
+    if not datasets:
+        raise MissingSlices("a volume needs at least 3 slices, there are none")
+    found = {_identity({path: dataset})[:2] for path, dataset in datasets.items()}
+    if len(found) > 1:
+        named = ", ".join(f"{series} of study {study}" for study, series in sorted(found))
+        raise MixedGeometry(f"files of {len(found)} series: {named}")
+
+
+def _identity(datasets: Mapping[Path, Dataset]) -> tuple[str, str, str]:
+    for path, dataset in datasets.items():
+        first = FrameAttributes(dataset, 0, path.name)
+        return first.text("StudyInstanceUID"), first.text("SeriesInstanceUID"), first.text("Modality")
+    return "", "", ""
+
+
+def _named(first: FrameAttributes) -> Candidate:
+    return Candidate(
+        series_instance_uid=first.text("SeriesInstanceUID"),
+        series_number=first.text("SeriesNumber"),
+        series_description=first.text("SeriesDescription"),
+    )
+
+
+def _refusal(candidate: Candidate, error: DicomInputError) -> Refusal:
+    return Refusal(replace(candidate, reason=str(error)), error)
+
+
+def _refused_as_a_whole(datasets: Mapping[Path, Dataset], error: DicomInputError) -> Survey:
+    """Answer that nothing of a series can be read: with files left out no volume is to be trusted."""
+    first = next((FrameAttributes(d, 0, path.name) for path, d in datasets.items()), None)
+    candidate = _named(first) if first else Candidate(series_instance_uid="")
+    return Survey(*_identity(datasets), (), (_refusal(candidate, error),))

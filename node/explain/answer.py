@@ -1,0 +1,149 @@
+"""Why each series of a received study was or was not analysed by each model (pure)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.records import Delivery, DeliveryState, Job, JobState, SeriesRecord, SeriesState
+from dicom_io.candidate import Candidate
+from node.decision import Decision, Plan, Refuse, Wait
+from node.plan import is_made_of
+from node.report import JobReport
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one volume with one model.
+
+    Attributes
+    ----------
+    status
+        One or two words for machines: "analysed", "analysing", "queued", "failed", "waiting", "due", "lacking",
+        "not chosen" or "not eligible".
+    sentence
+        The same for people, with what is behind it.
+    """
+
+    model: str
+    status: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeAnswers:
+    """One volume of a series, or what of it is none, and what became of it with each model."""
+
+    candidate: Candidate
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesAnswers:
+    """One series; ``receiving`` is empty when it is complete."""
+
+    record: SeriesRecord
+    receiving: str
+    volumes: tuple[VolumeAnswers, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is known of a study, read at one moment."""
+
+    series: tuple[SeriesRecord, ...]
+    jobs: tuple[Job, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+def explain(study: Study, planned: Plan, quiet_seconds: float, now: datetime) -> tuple[SeriesAnswers, ...]:
+    """Answer for every series, in the order in which they came.
+
+    Parameters
+    ----------
+    planned
+        The plan of the same study.
+    now
+        The time; times are written in its zone.
+    """
+    return tuple(_series(record, study, planned, quiet_seconds, now) for record in study.series)
+
+
+def _series(record: SeriesRecord, study: Study, planned: Plan, quiet_seconds: float, now: datetime) -> SeriesAnswers:
+    receiving = ""
+    if record.state is SeriesState.RECEIVING:
+        last = _when(record.last_received_at, now)
+        receiving = (
+            f"receiving: {record.instances} instances so far, the last at {last}; "
+            f"complete after {quiet_seconds:g} s of quiet"
+        )
+    mine = [one for one in planned.candidates if one.series_instance_uid == record.series_instance_uid]
+    volumes = (VolumeAnswers(one, tuple(_answers(one, record, study, planned, now))) for one in mine)
+    return SeriesAnswers(record, receiving, tuple(volumes))
+
+
+def _answers(
+    candidate: Candidate, record: SeriesRecord, study: Study, planned: Plan, now: datetime
+) -> Iterator[Answer]:
+    """Yield what each model has done with a volume, or why it has done nothing."""
+    place = (candidate.series_instance_uid, candidate.part)
+    decisions = {decision.model: decision for decision in planned.decisions}
+    done = [job for job in study.jobs if place in [(one.series_instance_uid, one.part) for one in job.inputs]]
+    for model in dict.fromkeys([*decisions, *(job.model for job in done)]):
+        jobs = [job for job in done if job.model == model] if candidate.eligible else []
+        for job in jobs:
+            yield _of_job(job, record, study.deliveries, now)
+        decision = decisions.get(model)
+        if decision and (not jobs or (isinstance(decision, Wait) and decision.takes(candidate))):
+            yield _of_decision(decision, candidate, planned)
+
+
+def _of_decision(decision: Decision, candidate: Candidate, planned: Plan) -> Answer:
+    model = decision.model
+    if not candidate.eligible:
+        return Answer(model, "not eligible", f"not eligible: {candidate.reason}")
+    if not decision.takes(candidate):
+        wanted = any(candidate.sequence in need.sequences for need in planned.needs if need.model == model)
+        status = "not chosen" if wanted else "not eligible"
+        return Answer(model, status, f"{status}: {decision.about(candidate).removeprefix(f'{model}: ')}")
+    if isinstance(decision, Wait):
+        return Answer(model, "waiting", f"still waiting for {decision.what_for}")
+    if isinstance(decision, Refuse):
+        return Answer(model, "lacking", f"not analysed: {decision.reason}")
+    return Answer(model, "due", "fits, but has no job yet: the node is not running, or the model was switched on later")
+
+
+def _of_job(job: Job, record: SeriesRecord, deliveries: Sequence[Delivery], now: datetime) -> Answer:
+    words = {JobState.WAITING: "queued", JobState.RUNNING: "analysing", JobState.DONE: "analysed"}
+    older = "" if is_made_of(job, record) else ", before the last instances came"
+    status = words.get(job.state, "failed")
+    if job.state is JobState.DONE:
+        summary = JobReport.from_json(job.report).summary
+        told = f"analysed (job {job.id}, done {_when(job.finished_at, now)}{older}): {summary}"
+        return Answer(job.model, status, "; ".join([told, *_delivered(job, deliveries, now)]))
+    if job.state is JobState.RUNNING:
+        told = f"analysing (job {job.id}, attempt {job.attempts}, since {_when(job.started_at, now)}{older})"
+    elif job.state is JobState.WAITING:
+        told = f"waiting for a worker (job {job.id}, since {_when(job.enqueued_at, now)}{older})"
+    else:
+        told = f"failed (job {job.id}, {_when(job.finished_at, now)}{older})"
+    return Answer(job.model, status, f"{told}: {job.reason}" if job.reason else told)
+
+
+def _delivered(job: Job, deliveries: Sequence[Delivery], now: datetime) -> Iterator[str]:
+    mine = [delivery for delivery in deliveries if delivery.job_id == job.id]
+    for one in mine:
+        there = f"{one.result.kind} to {one.destination}"
+        if one.state is DeliveryState.DELIVERED:
+            yield f"{there} delivered {_when(one.delivered_at, now)}"
+        else:
+            yield f"{there} {one.state}" + (f" ({one.reason})" if one.reason else "")
+    if not mine:
+        yield "no destination: the results stay here"
+
+
+def _when(time: datetime | None, now: datetime) -> str:
+    """Write a time in the zone of ``now``, with its date where that is another day."""
+    if time is None:
+        return "at an unknown time"
+    there = time.astimezone(now.tzinfo)
+    return f"{there:%H:%M:%S}" if there.date() == now.date() else f"{there:%Y-%m-%d %H:%M:%S}"

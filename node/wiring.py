@@ -1,0 +1,112 @@
+"""Each room made from the settings: the one place where settings become plain values and objects."""
+
+import os
+import random
+import socket
+import sys
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from config.settings import Settings
+from db.engine import open_database
+from dicom_io.equipment import Equipment
+from dicom_io.survey import survey
+from inference import registry
+from inference.card import read_card
+from node.completion import Completion
+from node.decision import Need
+from node.listener import Listener
+from node.loop import Loop
+from node.pipeline import Desk
+from node.receive import Receiver
+from node.sender import Deliveries
+from node.senders.base import Sender
+from node.senders.cstore import CStoreSender
+from node.storage import Storage
+from node.worker import Worker
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def needs_of(settings: Settings) -> list[Need]:
+    """Return what each model that is switched on needs.
+
+    Raises
+    ------
+    inference.errors.ModelError
+        When there is no such model, or its card is malformed.
+    """
+    return [Need(name, read_card(name).inputs) for name in settings.worker.models]
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Open the database."""
+    return open_database(settings.database_url, settings.database.busy_timeout_seconds)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """Open the folder of received instances and results."""
+    return Storage(settings.storage.folder, settings.storage.minimum_free_mb)
+
+
+def make_listener(settings: Settings, loop: Loop) -> Listener:
+    """Return the listener, which wakes the loop when there may be complete series."""
+    storage = open_storage(settings)
+    storage.remove_leftovers()
+    engine = open_engine(settings)
+    completion = Completion(engine, settings.completion, needs_of(settings), survey, now())
+    return Listener(engine, settings.listener, Receiver(storage, engine), completion, loop.wake, now)
+
+
+def make_worker(settings: Settings, loop: Loop) -> Worker:
+    """Return the worker, which begins no step after the loop was stopped."""
+    storage = open_storage(settings)
+    installation = storage.installation(uuid.uuid4().hex)
+    equipment = Equipment(site=installation, serial=installation[:12])
+    return Worker(
+        name=process_name(),
+        engine=open_engine(settings),
+        policy=settings.worker,
+        rules=settings.rules,
+        desk=Desk(storage, equipment, settings.case.other_frame_of_reference),
+        load=registry.load,
+        stopped=lambda: loop.stopped,
+        now=now,
+    )
+
+
+def make_deliveries(settings: Settings, loop: Loop) -> Deliveries:
+    """Return the sender, which begins no delivery after the loop was stopped."""
+    return Deliveries(
+        process_name(),
+        open_engine(settings),
+        settings.sender,
+        senders_of(settings),
+        now,
+        random.random,
+        lambda: loop.stopped,
+    )
+
+
+def senders_of(settings: Settings) -> Callable[[str], Sender | None]:
+    """Return the way to send to each AE title in the settings."""
+    ours, timeout = settings.listener.ae_title, settings.sender.timeout_seconds
+    return {there.ae_title: CStoreSender(ours, there, timeout) for there in settings.destinations}.get
+
+
+def room_command(room: str, config: Path | None) -> list[str]:
+    """Return the command line of one room as a process of its own."""
+    named = ["--config", str(config.absolute())] if config else []
+    return [sys.executable, "-m", "node", room, "--leave-with-parent", *named]
+
+
+def process_name() -> str:
+    """Return a name that no two processes share, now or later."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,49 @@
+"""Settings become rooms."""
+
+from pathlib import Path
+
+import pytest
+from support.rooms import settings
+
+from inference.errors import UnknownModel
+from node.loop import Loop
+from node.wiring import make_listener, make_worker, needs_of, process_name, room_command, senders_of
+
+
+def test_the_needs_are_those_of_the_models_that_are_switched_on_in_their_order() -> None:
+    chosen = settings(worker__models=["classify_efficientnetb0", "segment_unet2d"])
+
+    assert [(need.model, need.in_words) for need in needs_of(chosen)] == [
+        ("classify_efficientnetb0", "t1c or t1"),
+        ("segment_unet2d", "flair"),
+    ]
+
+
+def test_a_model_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UnknownModel, match="no_such_model"):
+        needs_of(settings(worker__models=["no_such_model"]))
+
+
+def test_there_is_a_sender_for_each_destination_and_for_no_other() -> None:
+    sender_for = senders_of(settings(destinations=[{"ae_title": "PACS", "host": "127.0.0.1", "port": 104}]))
+
+    assert sender_for("PACS") is not None
+    assert sender_for("ELSEWHERE") is None
+
+
+def test_a_room_is_started_with_the_same_settings_file_wherever_it_runs() -> None:
+    assert room_command("listen", None)[-3:] == ["node", "listen", "--leave-with-parent"]
+    assert room_command("work", Path("glia.toml"))[-2:] == ["--config", str(Path("glia.toml").absolute())]
+
+
+def test_rooms_come_with_an_empty_folder(tmp_path: Path) -> None:
+    chosen = settings(storage__folder=str(tmp_path / "data"), storage__minimum_free_mb=0)
+    loop = Loop(0.1)
+
+    assert make_listener(chosen, loop).look() is False
+    assert make_worker(chosen, loop).step() is False
+    assert (tmp_path / "data" / "glia.sqlite").exists()
+
+
+def test_no_two_processes_share_a_name() -> None:
+    assert process_name() != process_name()
