@@ -11,7 +11,16 @@ import pydicom
 import pytest
 from pydicom import Dataset
 from support.builders import make_voxels, set_all
-from support.oracles import Difference, Reading, alone, by_dcm2niix, by_simpleitk, compare, laid_like
+from support.oracles import (
+    Difference,
+    Reading,
+    alone,
+    by_dcm2niix,
+    by_simpleitk,
+    compare,
+    is_listed_dcm2niix,
+    laid_like,
+)
 from support.orientations import SHAPE, STANDARD, Scan, at_any_orientation
 from support.require import require_data
 
@@ -44,7 +53,12 @@ def read(reader: str, folder: Path, target: Path) -> list[Reading]:
 
 
 def assert_same(volume: Volume, readings: Sequence[Reading], listed: Listed | None) -> None:
-    """Check that the one reading is ours, or differs as listed and in nothing else."""
+    """Check that the one reading is ours, or differs as listed and in nothing else.
+
+    A dcm2niix of another version than the listed one may differ no longer, but in nothing new.
+    """
+    if listed and readings and not is_listed_dcm2niix() and difference(volume, readings[0]).kind == "none":
+        return
     if listed and listed.kind == "not read":
         assert not readings, f"no longer true: {listed.reason}"
         return
