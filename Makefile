@@ -51,7 +51,7 @@ train: $(READY) ## train the models anew; ARGS="..." go to python -m inference.t
 	@$(PYTHON) -m inference.training $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## measure: how many instances a second are received
+bench: $(READY) ## measure: instances received a second, reading against SimpleITK; FIGURES=docs/figures keeps them
 	@./setup.sh tools
 	@$(BIN)/pytest -q tests/bench/bench_*.py
 
