@@ -55,7 +55,8 @@ def _order(one: Candidate) -> tuple[object, ...]:
 
 
 def _covered_mm(one: Candidate) -> float:
-    return one.shape[0] * one.spacing[0]
+    """Return the least extent of a volume: an orbit is small in the plane, a slab across it."""
+    return min(count * spacing for count, spacing in zip(one.shape, one.spacing, strict=True))
 
 
 def _is_isotropic(one: Candidate) -> bool:

@@ -12,29 +12,14 @@ from dicom_io.sequence import Acquisition
 _MOST_TIME_POINTS = 3
 _MAGNITUDES = frozenset(("", "MAGNITUDE"))
 _HEAD = frozenset(("HEAD", "BRAIN", "SKULL", "NEURO", "CRANIUM", "HEADNECK", "HEAD NECK", "CEREBRUM", "PITUITARY"))
-_ELSEWHERE = frozenset(
-    (
-        *("ABDOMEN", "ABDOMENPELVIS", "ADRENAL", "ANKLE", "AORTA", "ARM", "BLADDER", "BREAST", "CHEST", "CLAVICLE"),
-        *("COCCYX", "COLON", "CALF", "CARDIAC", "ELBOW", "EXTREMITY", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND"),
-        *(
-            "HEART",
-            "HIP",
-            "HUMERUS",
-            "KIDNEY",
-            "KNEE",
-            "LEG",
-            "LIVER",
-            "LUNG",
-            "NECK",
-            "PANCREAS",
-            "PELVIS",
-            "PROSTATE",
-        ),
-        *("RECTUM", "SACRUM", "SCAPULA", "SHOULDER", "SIJOINT", "SPINE", "CSPINE", "TSPINE", "LSPINE", "SSPINE"),
-        *("CTSPINE", "TLSPINE", "LSSPINE", "SPLEEN", "STERNUM", "TESTIS", "THIGH", "THORAX", "THUMB", "TIBIA", "TOE"),
-        *("UTERUS", "WRIST", "CERVIX", "OVARY", "LUMBAR", "THORACIC", "CERVICAL"),
-    )
+_ELSEWHERE = (
+    "ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM BLADDER BREAST CALF CARDIAC CERVICAL CERVIX CHEST CLAVICLE COCCYX "
+    "COLON CSPINE CTSPINE ELBOW EXTREMITY FEMUR FINGER FOOT FOREARM HAND HEART HIP HUMERUS KIDNEY KNEE LEG LIVER "
+    "LSPINE LSSPINE LUMBAR LUNG NECK OVARY PANCREAS PELVIS PROSTATE RECTUM SACRUM SCAPULA SHOULDER SIJOINT SPINE "
+    "SPLEEN SSPINE STERNUM TESTIS THIGH THORACIC THORAX THUMB TIBIA TLSPINE TOE TSPINE UTERUS WRIST "
+    "HWS BWS LWS KNIE HUFTE RACHIS GENOU EPAULE RODILLA HOMBRO COLUMNA"
 )
+"""DICOM's terms (PS3.16 annex L), and what scanners' protocols are called in four languages."""
 
 
 def why_not(
@@ -55,7 +40,9 @@ def why_not(
         or _colour(samples_per_pixel, photometric)
         or _no_anatomical_image(acquisition)
         or _no_single_volume(acquisition)
-        or _elsewhere(acquisition.body_part)
+        or _elsewhere("Body Part Examined", acquisition.body_part)
+        or (acquisition.names and not acquisition.body_part and _elsewhere("named", acquisition.names[0]))
+        or ""
     )
 
 
@@ -96,9 +83,9 @@ def _no_single_volume(acquisition: Acquisition) -> str:
     return ""
 
 
-def _elsewhere(body_part: str) -> str:
+def _elsewhere(where: str, said: str) -> str:
     """Return the body part where it is clearly not the head; scanners keep "HEAD" and other words by default."""
-    whole = fold(body_part)
+    whole = fold(said)
     words = {whole, whole.replace(" ", ""), *whole.split()}
-    clearly = words & _ELSEWHERE and not words & _HEAD
-    return f"Body Part Examined {body_part.strip()}, not the head" if clearly else ""
+    clearly = words.intersection(_ELSEWHERE.split()) and not words & _HEAD
+    return f"{where} {said.strip()}, not the head" if clearly else ""

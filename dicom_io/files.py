@@ -13,7 +13,7 @@ from dicom_io.errors import NONSENSE, InvalidInstance, UnreadableFile
 
 MAX_FILE = 2**30
 """The largest file that is read, in bytes."""
-MAX_INFLATED = 3 * 2**27
+MAX_INFLATED = 2**28 + 2**25
 """How many bytes a deflated data set may inflate to: 512 x 512 x 512 voxels of 16 bits, and ample headers."""
 
 _LARGE = 2**24

@@ -1,7 +1,7 @@
 """What the node reads of an image's attributes: the series, where each frame lies, and how it was acquired."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -187,10 +187,15 @@ def diffusion_b_value(attributes: FrameAttributes) -> float | None:
     for block in _PRIVATE_B_VALUES:
         for text in attributes.private(*block)[:1]:
             try:
-                return float(text) % _GE_B_VALUE_OFFSET
+                return max(0.0, float(text)) % _GE_B_VALUE_OFFSET
             except ValueError:
                 continue
     return None
+
+
+def largest_b_value(frames: Iterable[FrameAttributes]) -> float | None:
+    """Return the largest b-value of some frames."""
+    return max((b for attributes in frames if (b := diffusion_b_value(attributes)) is not None), default=None)
 
 
 def acquired_at(attributes: FrameAttributes) -> datetime | None:

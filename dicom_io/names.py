@@ -44,10 +44,12 @@ _LONGEST = 200  # characters that are looked at; a Series Description has at mos
 _KINDS = {
     "a localizer": _words(
         r"LOC|LOCALI\w+|LOKALI\w+|LOCATOR|\w*SCOUT\w*|SURVEY\w*|PILOT|3 ?PLANE|REPERAGE|UBERSICHT|TOPOGRAM\w*",
-        r"SMART ?BRAIN|PLANNING|PLANUNG|PLAN SCAN",
+        r"SMART ?BRAIN|PLAN SCAN",
     ),
     "a calibration": _words(r"CALIBRATION|ASSET ?CAL|CAL SCAN|REF(?:ERENCE)? ?SCAN|SENSE ?REF|BODYCOIL"),
     "a mask or region, not an image": _words(r"ROIS?|MASKS?|SEG(?:MENTATION|MENTED)?|LABEL ?MAP"),
+    "a fat image": _words(r"\w*DIXON\w*(?: \w+)* (?:F|FAT|FF)|FAT ?(?:ONLY|FRACTION)"),
+    "an opposed-phase image": _words(r"\w*(?:DIXON|VIBE)\w*(?: \w+)* (?:OPP?|OUT)|OPP(?:OSED)? PHASE|OUT OF PHASE"),
     "a subtraction": _words(r"SUB(?:T|TR|S)?|SUBS?TR\w+|SOUSTR\w+|SUSTRAC\w+|MINUS"),
     "a projection": _words(r"(?:T|TH)?MIPS?|M(?:IN|N) ?IPS?|MAX ?IP"),
     "spectroscopy": _words(r"MRSI?|CSI|SVS|E?SPECTRO\w*|SPEKTRO\w*"),
@@ -64,7 +66,7 @@ _KINDS = {
 _GRADIENT = r"(?:FFE|GRE|FL[23]D\w*|EG|FLASH|GRADIENT\w*)"
 _OTHER = _words(
     r"VEN ?BOLD|SWI\w{0,2}|SWI3D\w*|SWAN|SUS[CZ]E?P?\w*|QSM|HEMO\w*|MEDIC|MERGE|\w*T2W? ?(?:\*|STAR|STERN|ETOILE)|T2S",
-    rf"T2W?I? (?:\w{{1,4}} )?{_GRADIENT}|{_GRADIENT} T2\w?|[23]?D?TOF\w*|CE ?MR[AV]|MR[AV]|MOTSA|ANGIO\w*|VENO\w*|PCA?",
+    rf"T2W?I? (?:\w{{1,4}} )?{_GRADIENT}|{_GRADIENT} T2\w?|[23]?D?TOF\w*|CE ?MR[AV]|MR[AV]|MOTSA|ANGIO\w*|VENO\w*|PCA",
     r"PHASE CONTRAST|VENC\w*|INHANCE|TRICKS|TWIST|FI[23]D\w*|Q? ?FLOW|CINE|CISS\w*|\w*FIESTA\w*|TRU ?FI\w*|TRUE ?FISP",
     r"B ?(?:TFE|FFE)|BALANCED|B?SSFP|CI3D\w*|TFI[23]D\w*|DESS|PSIF|\w*STIR|DIR|DOUBLE ?(?:INV\w*|IR)|INV ?[12]|CEST",
     r"APTW?|MRE|ELASTO\w*",
@@ -109,11 +111,14 @@ _BOTH = _words(
     r"CON[ /]+(?:Y )?SIN|SIN[ /]+(?:Y )?CON",
 )
 _NO_AGENT = _words(r"NONE?|NO|N|N/?A|NULL|NIL|UNKNOWN|KEINE?S?|NEIN|AUCUN|NINGUNO|SANS|OHNE|SIN|WITHOUT")
+_REPEAT = _words(r"RE?PE?A?T\w*|REDO|AGAIN|WDH|WDHL?G|WIEDERHOL\w*|REFAIT|OTRA VEZ|MOTION|BEWEG\w*")
 _INJECTION = _words(r"DSC|DCE|PWI|PERF\w*|TWIST|TRICKS|CE ?MR[AV]")
 _IMAGE_TYPES = {
     "a localizer": _words(r"LOCALI[SZ]ER|SCOUT|SURVEY"),
     "a mosaic, many slices in one picture": _words(r"MOSAIC"),
     "a screen save": _words(r".*\bSCREEN.*|CAPTURE|SNAPSHOT|.*\bREPORT|PHOTO"),
+    "a fat image": _words(r"F|FF|FAT(?: .*)?"),
+    "an opposed-phase image": _words(r"OP|OPP(?:OSED)?(?: .*)?|OUT(?: .*)?"),
     "a subtraction": _words(r"SUB|.*\bSUBTRACT\w*.*"),
     "a projection": _words(r".*\bM(?:AX|IN|N)? ?IP\b.*|.*\bPROJECTION\b.*|MAXIMUM|MINIMUM|VRT|SSD|.*\bRENDER\w*.*"),
     "a reformat of other images": _words(r".*\b(?:MPR|CPR|REFORMAT\w*|RESAMPLED?)\b.*|CURVED.*"),
@@ -199,6 +204,11 @@ def names_agent(text: str) -> bool:
     words, said = fold(text), agent_said(text)
     none_given = not words.strip("0 -") or _NO_AGENT.fullmatch(words) or re.search(r" [0.,]+$", text)
     return not none_given and not (said and said.when == "before")
+
+
+def names_repeat(name: str) -> bool:
+    """Say whether a series of this name was acquired again because the first was spoilt, by motion as a rule."""
+    return bool(_REPEAT.search(fold(name)))
 
 
 def names_injection(name: str) -> bool:

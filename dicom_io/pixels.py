@@ -47,8 +47,8 @@ Slice = tuple[StoredPixels, int, float, float]
 """An image, a frame of it (0-based), and the slope and intercept of the frame's Modality LUT."""
 
 
-def open_pixels(dataset: Dataset, name: str = "", *, max_voxels: int = MAX_VOXELS) -> StoredPixels:
-    """Check whether the pixels of an image can be decoded; nothing is decoded yet.
+def check_header(dataset: Dataset, name: str = "", *, max_voxels: int = MAX_VOXELS) -> int:
+    """Check by its header alone whether the pixels of an image can be decoded.
 
     Parameters
     ----------
@@ -57,21 +57,35 @@ def open_pixels(dataset: Dataset, name: str = "", *, max_voxels: int = MAX_VOXEL
     max_voxels
         Images of more pixels in all frames together are refused.
 
+    Returns
+    -------
+    How many bytes a frame must have in the file; 0 where frames are compressed.
+
     Raises
     ------
     UnsupportedPixels
-        When the image is not one grey value per pixel, is too large, or its Pixel Data are not what the header says.
+        When the image is not one grey value per pixel, is too large, or is encoded as we cannot decode.
     """
-    syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", ""))) if hasattr(dataset, "file_meta") else UID("")
+    syntax = _syntax(dataset)
     with refusing(name, syntax):
-        if syntax not in NATIVE and syntax not in DECODABLE:
-            raise UnsupportedPixels(f"transfer syntax {syntax.name or 'unknown'} cannot be decoded")
-        _check_grey(dataset)
-        cells = _cells(dataset)
-        frames = _number(dataset, "NumberOfFrames", 1)
-        rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
-        if min(frames, rows, columns) < 1 or frames * rows * columns > max_voxels:
-            raise UnsupportedPixels(f"{frames} frames of {rows} x {columns} pixels, from 1 to {max_voxels} can be read")
+        cells, _, rows, columns = _described(dataset, syntax, max_voxels)
+        packed = syntax in DECODABLE or syntax == DeflatedExplicitVRLittleEndian
+        return 0 if packed else rows * columns * cells.allocated // 8
+
+
+def open_pixels(dataset: Dataset, name: str = "", *, max_voxels: int = MAX_VOXELS) -> StoredPixels:
+    """Check whether the pixels of an image can be decoded, as `check_header` does and by the pixels too.
+
+    Nothing is decoded yet.
+
+    Raises
+    ------
+    UnsupportedPixels
+        When they cannot be decoded, or are not what the header says.
+    """
+    syntax = _syntax(dataset)
+    with refusing(name, syntax):
+        cells, frames, rows, columns = _described(dataset, syntax, max_voxels)
         data = dataset.get("PixelData")
         if not data:
             raise UnsupportedPixels("no Pixel Data")
@@ -120,6 +134,22 @@ def fill(volume: NDArray[np.float32], slices: Iterable[Slice]) -> None:
                 running.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _syntax(dataset: Dataset) -> UID:
+    return UID(str(dataset.file_meta.get("TransferSyntaxUID", ""))) if hasattr(dataset, "file_meta") else UID("")
+
+
+def _described(dataset: Dataset, syntax: UID, max_voxels: int) -> tuple[Cells, int, int, int]:
+    """Return the cells of an image, and how many frames, rows and columns it has."""
+    if syntax not in NATIVE and syntax not in DECODABLE:
+        raise UnsupportedPixels(f"transfer syntax {syntax.name or 'unknown'} cannot be decoded")
+    _check_grey(dataset)
+    cells, frames = _cells(dataset), _number(dataset, "NumberOfFrames", 1)
+    rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
+    if min(frames, rows, columns) < 1 or frames * rows * columns > max_voxels:
+        raise UnsupportedPixels(f"{frames} frames of {rows} x {columns} pixels, from 1 to {max_voxels} can be read")
+    return cells, frames, rows, columns
 
 
 def _check_grey(dataset: Dataset) -> None:

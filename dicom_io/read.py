@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from dicom_io.align import align
 from dicom_io.case import Case
@@ -17,6 +18,7 @@ from dicom_io.pixels import MAX_VOXELS, fill, open_pixels
 from dicom_io.survey import Part, Survey, survey_datasets
 from dicom_io.volume import SEQUENCE_TITLES, Volume
 
+_PIXEL_DATA = Tag("PixelData")
 MAX_SERIES = 4 * MAX_VOXELS
 """The most bytes of Pixel Data that the files of a series may hold, decoded or not."""
 
@@ -144,7 +146,7 @@ class _Series:
 
 
 def _stored_bytes(dataset: Dataset) -> int:
-    pixels = dataset.get_item("PixelData") if "PixelData" in dataset else None
+    pixels = dataset.get_item(_PIXEL_DATA, keep_deferred=True) if _PIXEL_DATA in dataset else None
     return len(pixels.value or b"") if pixels else 0
 
 

@@ -76,73 +76,89 @@ def kinds(frames: Sequence[Frame], attributes: Attributes) -> Iterator[tuple[str
 def split(frames: Sequence[Frame], attributes: Attributes, same: Callable[[Frame, Frame], bool]) -> tuple[Group, ...]:
     """Split the frames of one stack and image type so that no two of a group lie at one place.
 
+    Copies are dropped first: what no attribute tells from another frame at its place, and holds the same grey values.
+
     Parameters
     ----------
     same
-        Whether two frames hold the same grey values; asked only when no attribute tells them apart.
+        Whether two frames hold the same grey values; asked only of frames that no attribute tells apart.
 
     Raises
     ------
     MixedGeometry
         When the frames of a group do not share orientation, matrix, spacing and frame of reference.
     MissingSlices
-        When different frames lie at one place and nothing tells them apart.
+        When different frames lie at one place and nothing sorts them into volumes.
     """
-    return tuple(_groups("", frames, _MARKS, attributes, same, time_points=1))
+    at_places = places(frames)
+    if max(map(len, at_places)) > 1:
+        frames = [frame for place in at_places for frame in _without_copies(place, attributes, same)]
+    return tuple(_groups("", frames, _MARKS, attributes, time_points=1))
+
+
+def _without_copies(
+    place: Sequence[Frame], attributes: Attributes, same: Callable[[Frame, Frame], bool]
+) -> Sequence[Frame]:
+    kept: dict[tuple[object, ...], list[Frame]] = {}
+    for frame in place:
+        alike = kept.setdefault(tuple(mark.read(attributes(frame)) for mark in _MARKS), [])
+        if not any(same(frame, other) for other in alike):
+            alike.append(frame)
+    return [frame for alike in kept.values() for frame in alike]
 
 
 def _groups(
-    label: str,
-    frames: Sequence[Frame],
-    marks: Sequence[_Mark],
-    attributes: Attributes,
-    same: Callable[[Frame, Frame], bool],
-    time_points: int,
+    label: str, frames: Sequence[Frame], marks: Sequence[_Mark], attributes: Attributes, time_points: int
 ) -> Iterator[Group]:
     at_places = places(frames)
-    most = max(len(place) for place in at_places)
-    if most == 1:
+    if max(map(len, at_places)) == 1:
         check_one_grid(frames)
         yield Group(label, tuple(place[0] for place in at_places), time_points)
         return
     for number, mark in enumerate(marks):
         by_value = _by_value(frames, mark, attributes)
-        if 1 < len(by_value) <= most:
+        if _tells_apart(by_value, at_places):
             times = time_points * len(by_value) if mark.is_time else time_points
             for order, (value, members) in enumerate(by_value, start=1):
                 named = _join(label, _label(mark, order, value))
-                yield from _groups(named, members, marks[number + 1 :], attributes, same, times)
+                yield from _groups(named, members, marks[number + 1 :], attributes, times)
             return
     check_one_grid(frames)
-    yield from _unmarked(label, at_places, attributes, same, time_points)
+    yield from _in_order_of_time(label, at_places, attributes, time_points)
 
 
-def _unmarked(
-    label: str,
-    at_places: Sequence[Sequence[Frame]],
-    attributes: Attributes,
-    same: Callable[[Frame, Frame], bool],
-    time_points: int,
+def _tells_apart(by_value: Sequence[tuple[object, Sequence[Frame]]], at_places: Sequence[Sequence[Frame]]) -> bool:
+    """Say whether a mark's values stand for volumes: one covers every place, and each doubled place has several.
+
+    Slices that are acquired in packages also have values that differ, but each place has one of them.
+    """
+    if not 1 < len(by_value) <= max(map(len, at_places)):
+        return False
+    value_of = {frame: number for number, (_, members) in enumerate(by_value) for frame in members}
+    found = [{value_of[frame] for frame in place} for place in at_places]
+    covers_all = max(sum(number in values for values in found) for number in range(len(by_value)))
+    doubled = (values for place, values in zip(at_places, found, strict=True) if len(place) > 1)
+    return covers_all == len(at_places) and all(len(values) > 1 for values in doubled)
+
+
+def _in_order_of_time(
+    label: str, at_places: Sequence[Sequence[Frame]], attributes: Attributes, time_points: int
 ) -> Iterator[Group]:
-    """Split frames that no attribute tells apart: by the order in which each place was acquired, or drop copies."""
-    counts = {len(place) for place in at_places}
+    """Split frames by the order in which each place was acquired; the last resort."""
     times = [[acquired_at(attributes(frame)) for frame in place] for place in at_places]
-    if len(counts) == 1 and all(None not in t and len(set(t)) == len(t) for t in times):
-        repeats = counts.pop()
-        ordered = [sorted(place, key=lambda f: str(acquired_at(attributes(f)))) for place in at_places]
-        for repeat in range(repeats):
-            frames = tuple(place[repeat] for place in ordered)
-            yield Group(_join(label, f"time point {repeat + 1}"), frames, time_points * repeats)
-        return
-    for place in at_places:
-        for other in place[1:]:
-            if not same(place[0], other):
-                where = ", ".join(f"{coordinate:.2f}" for coordinate in other.position)
-                total = sum(len(p) for p in at_places)
-                raise MissingSlices(
-                    f"{total} slices, and two different ones at one position ({where}) mm that no attribute tells apart"
-                )
-    yield Group(label, tuple(place[0] for place in at_places), time_points)
+    repeats = len(at_places[0])
+    if any(len(t) != repeats or None in t or len(set(t)) < len(t) for t in times):
+        doubled = next(place for place in at_places if len(place) > 1)
+        where = ", ".join(f"{coordinate:.2f}" for coordinate in doubled[0].position)
+        total = sum(map(len, at_places))
+        raise MissingSlices(
+            f"{total} slices, and {len(doubled)} different ones at one position ({where}) mm; no attribute sorts them "
+            "into volumes"
+        )
+    ordered = [sorted(place, key=lambda frame: str(acquired_at(attributes(frame)))) for place in at_places]
+    for repeat in range(repeats):
+        frames = tuple(place[repeat] for place in ordered)
+        yield Group(_join(label, f"time point {repeat + 1}"), frames, time_points * repeats)
 
 
 def _by_value(frames: Sequence[Frame], mark: _Mark, attributes: Attributes) -> list[tuple[object, tuple[Frame, ...]]]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from dicom_io.candidate import Candidate
-from dicom_io.names import AgentSaid, agent_said, names_injection, sequence_said
+from dicom_io.names import AgentSaid, agent_said, names_injection, names_repeat, sequence_said
 
 _T1 = frozenset(("t1", "t1c"))
 _NAMED, _RECORDED, _LATER, _EARLIER, _DOUBTFUL = 0.95, 0.9, 0.8, 0.7, 0.6
@@ -113,7 +113,7 @@ def _repetition(one: Candidate, candidates: Sequence[Candidate]) -> _Evidence | 
         if other.series_instance_uid != one.series_instance_uid and _earlier(other, one)
     ]
     said = _named(one)
-    if not alike or (said and said.when == "before"):
+    if not alike or (said and said.when == "before") or names_repeat(one.series_description):
         return None
     same = f"of the same timing and plane ({one.timing}, {one.plane})"
     rule = f"{_at(one)}, after {_when(min(alike, key=_order))} {same}: taken for the one after the contrast agent"

@@ -1,7 +1,9 @@
 """What volumes a series holds, by its headers alone; what is no volume is refused with its reason."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,11 @@ from pydicom.dataset import Dataset
 from dicom_io.attributes import FrameAttributes
 from dicom_io.candidate import Candidate
 from dicom_io.eligible import why_not
-from dicom_io.errors import DicomInputError, MissingSlices, MixedGeometry, NotEligible
+from dicom_io.errors import DicomInputError, MissingSlices, MixedGeometry, NotEligible, UnsupportedPixels
 from dicom_io.files import read_dataset
 from dicom_io.grid import geometry_of, places, plane_of
-from dicom_io.header import Frame, acquired_at, acquisition, diffusion_b_value, read_frames, series_header
-from dicom_io.pixels import open_pixels
+from dicom_io.header import Frame, acquired_at, acquisition, image_type, largest_b_value, read_frames, series_header
+from dicom_io.pixels import MAX_VOXELS, check_header, open_pixels
 from dicom_io.sequence import Acquisition, recognise
 from dicom_io.split import Group, kinds, split, stacks
 from dicom_io.volume import Geometry, SeriesHeader
@@ -119,8 +121,8 @@ class _Opened:
         """Yield the volumes that frames of one stack and image type make up."""
         # Where frames lie at places of their own there is one b-value; else the first may be the b = 0.
         asked = frames if max(map(len, places(frames))) > 1 else frames[:1]
-        b_value = _largest_b_value(map(self.attributes, asked))
-        if reason := self._why_not(frames[0], self._acquisition(frames[0], b_value)):
+        b_value = largest_b_value(map(self.attributes, asked))
+        if reason := _why_not(self.attributes(frames[0]), self._acquisition(frames[0], b_value)):
             yield self._refuse(label, frames, NotEligible(reason))
             return
         try:
@@ -137,11 +139,12 @@ class _Opened:
         first = group.frames[0]
         how = self._acquisition(first, None, group.time_points)
         try:
-            if reason := self._why_not(first, how):
+            if reason := _why_not(self.attributes(first), how):
                 raise NotEligible(reason)
             if len(group.frames) < most:
                 raise MissingSlices(f"{len(group.frames)} slices, where another volume of the series has {most}")
             geometry = geometry_of(group.frames)
+            self._check_pixels(group.frames)
         except DicomInputError as error:
             return self._refuse(group.label, group.frames, error, how)
         recognition = recognise(how)
@@ -153,6 +156,17 @@ class _Opened:
         )
         header = series_header(self.attributes(first), sequence=recognition.sequence, part=group.label)
         return Part(candidate, header, geometry, group.frames)
+
+    def _check_pixels(self, frames: Sequence[Frame]) -> None:
+        """Refuse what headers and the sizes of files show to be unreadable, so that a readable series is chosen."""
+        first = frames[0].source.path
+        needed = check_header(self._datasets[first], first.name)
+        shape = (len(frames), frames[0].rows, frames[0].columns)
+        if prod(shape) > MAX_VOXELS:
+            raise UnsupportedPixels(f"{shape} voxels are more than {MAX_VOXELS}")
+        for path, count in Counter(frame.source.path for frame in frames).items():
+            if (size := path.stat().st_size) < count * needed:
+                raise UnsupportedPixels(f"{path.name} is cut off: {size} bytes, its pixels alone have {count * needed}")
 
     def _refuse(
         self, label: str, frames: Sequence[Frame], error: DicomInputError, how: Acquisition | None = None
@@ -176,9 +190,6 @@ class _Opened:
     def _acquisition(self, frame: Frame, b_value: float | None = None, time_points: int = 1) -> Acquisition:
         return acquisition(self.attributes(frame), b_value=b_value, time_points=time_points)
 
-    def _why_not(self, frame: Frame, how: Acquisition) -> str:
-        return _why_not(self.attributes(frame), how)
-
     def _same_grey_values(self, one: Frame, other: Frame) -> bool:
         return np.array_equal(self._grey_values(one), self._grey_values(other))
 
@@ -190,7 +201,8 @@ class _Opened:
 
 def _why_no_image(dataset: Dataset, path: Path) -> str:
     """Return why a file is not to be looked at as an image; empty when it may be one."""
-    return _why_not(FrameAttributes(dataset, 0, path.name), Acquisition())
+    attributes = FrameAttributes(dataset, 0, path.name)
+    return _why_not(attributes, Acquisition(image_type=image_type(attributes)))
 
 
 def _why_not(attributes: FrameAttributes, how: Acquisition) -> str:
@@ -201,10 +213,6 @@ def _why_not(attributes: FrameAttributes, how: Acquisition) -> str:
         samples_per_pixel=int(attributes.number("SamplesPerPixel") or 1),
         photometric=attributes.text("PhotometricInterpretation"),
     )
-
-
-def _largest_b_value(frames: Iterator[FrameAttributes]) -> float | None:
-    return max((b for attributes in frames if (b := diffusion_b_value(attributes)) is not None), default=None)
 
 
 def _check_one_series(datasets: Mapping[Path, Dataset]) -> None:

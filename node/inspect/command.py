@@ -33,16 +33,17 @@ def inspect_folder(folder: Path, needs: Sequence[Need], survey: Surveyor, as_jso
         0 when a model would analyse something, 1 when none would, 2 when the folder is missing or empty.
     """
     found = contents(folder)
-    if found.empty:
-        said = "there are no files in it" if folder.is_dir() else "there is no such folder"
-        console.print(Text(f"{folder}: {said}"), soft_wrap=True)
-        return NO_FOLDER
     studies = tuple(inspect_series(found.series, needs, survey))
     if as_json:
         text = json.dumps(_as_plain(folder, studies, found), indent=2)
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+    elif found.empty:
+        said = "there are no files in it" if folder.is_dir() else "there is no such folder"
+        console.print(Text(f"{folder}: {said}"), soft_wrap=True)
     else:
         _print(folder, studies, found, console)
+    if found.empty:
+        return NO_FOLDER
     return SOMETHING if any(study.planned.users(one) for study in studies for one in _all(study)) else NOTHING
 
 

@@ -79,9 +79,12 @@ def _key(header: Dataset) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        yield folder
     for where, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(where, name) for name in sorted(files) if not name.startswith("."))
+        paths = (Path(where, name) for name in sorted(files) if not name.startswith("."))
+        yield from (path for path in paths if path.is_file() or not path.exists())  # no pipes: nobody may write to them
 
 
 def _order(series: FoundSeries) -> tuple[str, int, str]:

@@ -458,7 +458,7 @@ def test_different_slices_at_one_place_that_nothing_tells_apart_are_refused(tmp_
 
     reason = refusal(save(tmp_path, [*slices(), stray]), MissingSlices)
 
-    assert _matches(r"6 slices.*two different", reason)
+    assert _matches(r"6 slices.*2 different", reason)
     where = ", ".join(f"{coordinate:.2f}" for coordinate in GEOMETRY.position((2, 0, 0)))
     assert where in reason
 

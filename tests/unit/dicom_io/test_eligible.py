@@ -182,3 +182,22 @@ def test_no_header_is_too_strange_to_be_judged(
     acquisition: Acquisition, sop_class: str, modality: str, samples: int, photometric: str
 ) -> None:
     assert isinstance(why(acquisition, sop_class, modality, samples, photometric), str)
+
+
+@pytest.mark.parametrize(
+    ("names", "elsewhere"),
+    [
+        (("T2 TSE SAG KNEE", "KNEE"), True),
+        (("T2 SAG L-SPINE",), True),
+        (("T1 TRA LWS",), True),
+        (("T1 HEAD NECK",), False),
+        (("T2 HIPPOCAMPUS",), False),
+        (("FLAIR", "SPINE ROUTINE"), False),
+    ],
+)
+def test_a_series_named_after_another_body_part_is_not_the_head(names: tuple[str, ...], elsewhere: bool) -> None:
+    assert ("not the head" in why(named(*names))) == elsewhere
+
+
+def test_a_stated_body_part_counts_more_than_a_name() -> None:
+    assert not why(Acquisition(names=("T1 NECK COIL",), body_part="BRAIN"))

@@ -117,7 +117,7 @@ def test_two_different_slices_at_one_position_are_refused(tmp_path: Path) -> Non
     change(paths[2], ImagePositionPatient=position)
 
     with pytest.raises(
-        MissingSlices, match=r"5 slices, and two different ones at one position \(-4\.95, -0\.21, 7\.36\)"
+        MissingSlices, match=r"5 slices, and 2 different ones at one position \(-4\.95, -0\.21, 7\.36\)"
     ):
         read_volume(paths)
 
@@ -422,3 +422,11 @@ def assert_equals_simpleitk(volume: Volume, image: sitk.Image) -> None:
     for index in ((0, 0, 0), (21, 0, 0), (21, 287, 0), (3, 5, 287)):
         expected = image.TransformIndexToPhysicalPoint(index[::-1])
         np.testing.assert_allclose(volume.geometry.position(index), expected, atol=0.01)
+
+
+def test_pixel_data_of_an_unknown_representation_are_refused(tmp_path: Path) -> None:
+    path = write_series(tmp_path)[0]
+    path.write_bytes(path.read_bytes().replace(b"\xe0\x7f\x10\x00OW", b"\xe0\x7f\x10\x00Q?"))
+
+    with pytest.raises(DicomInputError, match=r"0001\.dcm"):
+        read_volume(sorted(tmp_path.iterdir()))

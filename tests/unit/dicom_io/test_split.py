@@ -103,15 +103,55 @@ def test_copies_are_dropped_and_differing_slices_without_a_telling_attribute_are
     slices = Slices(*make_slices(), make_slices()[2])
 
     assert labels(slices.split(same=lambda _one, _other: True)) == [("", 5)]
-    with pytest.raises(MissingSlices, match=r"6 slices, and two different ones at one position \(.*\) mm that no"):
+    with pytest.raises(
+        MissingSlices, match=r"6 slices, and 2 different ones at one position \(.*\) mm; no attribute sorts"
+    ):
         slices.split(same=lambda _one, _other: False)
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        [{"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}],
+        [{"AcquisitionTime": "101500"}, {"AcquisitionTime": "101800"}],
+        [{"RepetitionTime": 550}, {"RepetitionTime": 554}],
+    ],
+)
+def test_slices_acquired_in_packages_stay_one_volume_though_one_of_them_was_sent_twice(
+    packages: list[dict[str, object]],
+) -> None:
+    slices = [set_all(s, AcquisitionDateTime=None, **packages[k % 2]) for k, s in enumerate(make_slices())]
+    again = set_all(make_slices()[2], AcquisitionDateTime=None, **packages[0])
+
+    same = Slices(*slices, again).split(same=lambda _one, _other: True)
+    whole_again = Slices(*slices, *slices).split(same=lambda _one, _other: True)
+
+    assert labels(same) == labels(whole_again) == [("", 5)]
+    with pytest.raises(MissingSlices, match="no attribute sorts them"):
+        Slices(*slices, again).split(same=lambda _one, _other: False)
+
+
+def test_repeats_of_slices_acquired_in_packages_are_split_by_the_repeat() -> None:
+    slices = [
+        set_all(s, RepetitionTime=550 + 4 * (k % 2), TemporalPositionIdentifier=time)
+        for time in (1, 2)
+        for k, s in enumerate(make_slices())
+    ]
+
+    assert labels(Slices(*slices).split()) == [("time point 1 (1)", 5), ("time point 2 (2)", 5)]
+
+
+def test_an_incomplete_repeat_does_not_split_the_complete_one() -> None:
+    slices = [*make_slices(TemporalPositionIdentifier=1), *make_slices(TemporalPositionIdentifier=2)[:3]]
+
+    assert labels(Slices(*slices).split()) == [("time point 1 (1)", 5), ("time point 2 (2)", 3)]
 
 
 def test_one_slice_acquired_again_is_no_second_time_point() -> None:
     repeated = set_all(make_slices()[2], AcquisitionDateTime="20260110111500")
     slices = [set_all(s, AcquisitionDateTime=f"2026011010150{k}") for k, s in enumerate(make_slices())]
 
-    with pytest.raises(MissingSlices, match="no attribute tells apart"):
+    with pytest.raises(MissingSlices, match="no attribute sorts them"):
         Slices(*slices, repeated).split()
 
 

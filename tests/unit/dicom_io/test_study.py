@@ -194,6 +194,13 @@ def test_the_rule_of_a_repetition_gives_the_times() -> None:
     assert first.rules[-1] == "nothing speaks for a contrast agent"
 
 
+@pytest.mark.parametrize("name", ["AX T1 RPT", "T1 AX REPEAT", "T1 tra Wdh", "T1 AX MOTION"])
+def test_a_t1_named_a_repeat_is_not_taken_for_the_one_after_the_agent(name: str) -> None:
+    _, second = tell_contrast([series(5, "T1 AX", "10:15:02"), series(9, name, "10:42:10")])
+
+    assert second.sequence == "t1"
+
+
 def test_the_rule_of_a_later_t1_names_what_it_is_later_than() -> None:
     *_, later = tell_contrast(
         [series(9, "T1 COR POST", "10:40:00", "t1c", plane="coronal"), series(10, "T1 AX", "10:46:30")]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from support.builders import change, make_slices, set_all, write_multiframe, write_series
+from support.builders import change, make_slices, make_voxels, set_all, write_multiframe, write_series
 
 from dicom_io.errors import DicomInputError, MissingSlices, MixedGeometry, NotEligible, UnreadableFile
 from dicom_io.survey import Survey, survey
@@ -103,7 +103,7 @@ def test_another_slice_at_the_same_place_is_one(tmp_path: Path) -> None:
     error = refusal(survey(write(tmp_path, [*make_slices(), other])))
 
     assert isinstance(error, MissingSlices)
-    assert "two different ones at one position" in str(error)
+    assert "2 different ones at one position" in str(error)
 
 
 def test_objects_that_are_no_images_do_not_spoil_the_images_of_their_series(tmp_path: Path) -> None:
@@ -150,3 +150,55 @@ def test_a_file_that_is_gone_is_no_fault_of_the_series(tmp_path: Path) -> None:
 
     with pytest.raises(FileNotFoundError):
         survey(paths)
+
+
+def test_a_screen_save_without_a_place_is_called_one_and_spoils_no_image(tmp_path: Path) -> None:
+    screen = make_slices(ImageType=["DERIVED", "SECONDARY", "SCREEN SAVE"], ImagePositionPatient=None)[:1]
+
+    found = survey(write(tmp_path, [*make_slices(), *screen]))
+
+    assert [part.candidate.shape for part in found.parts] == [(5, 12, 10)]
+    assert "a screen save: Image Type says SCREEN SAVE (1 of 6 files)" in str(refusal(found))
+
+
+def test_of_dixon_images_only_those_of_water_and_in_phase_are_for_models(tmp_path: Path) -> None:
+    slices = [
+        s
+        for kind in ("WATER", "FAT", "OPP_PHASE", "IN_PHASE")
+        for s in make_slices(ImageType=["DERIVED", "PRIMARY", kind])
+    ]
+
+    found = survey(write(tmp_path, slices))
+
+    assert len(found.parts) == 2
+    assert {refused.candidate.reason.partition(":")[0] for refused in found.refused} == {
+        "a fat image",
+        "an opposed-phase image",
+    }
+
+
+def test_a_file_cut_off_within_its_pixels_makes_no_candidate(tmp_path: Path) -> None:
+    paths = write_series(tmp_path, voxels=make_voxels(shape=(5, 64, 64)))
+    paths[2].write_bytes(paths[2].read_bytes()[:-4000])
+
+    found = survey(paths)
+
+    assert not found.parts
+    assert "0003.dcm" in str(refusal(found))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"ModalityLUTSequence": [pydicom.Dataset()]}, "Modality LUT"),
+        ({"BitsAllocated": 12}, "12 bits allocated"),
+        ({"Rows": 13000, "Columns": 13000}, "can be read"),
+    ],
+)
+def test_what_headers_show_to_be_undecodable_makes_no_candidate(
+    tmp_path: Path, attributes: dict[str, object], reason: str
+) -> None:
+    found = survey(write_series(tmp_path, **attributes))
+
+    assert not found.parts
+    assert reason in str(refusal(found))
