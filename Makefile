@@ -26,6 +26,11 @@ test: $(READY) ## every test: unit, integration, acceptance (against a real Orth
 	@./setup.sh tools
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: viewer
+viewer: $(READY) ## look at results in a real viewer, OHIF in a headless Chromium; the pictures stay in out/viewer
+	@./setup.sh tools
+	@$(BIN)/pytest -q tests/acceptance/test_viewer.py $(ARGS)
+
 .PHONY: check
 check: lint ## format, lint, types, arrows between rooms, unit tests: about a minute
 	@$(BIN)/pytest -q tests/unit tests/test_architecture.py
@@ -65,7 +70,7 @@ lock: ## write requirements.lock from pyproject.toml, keeping pins that still fi
 
 .PHONY: clean
 clean: ## remove what was made here: .venv, caches, builds, demo output
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist out *.egg-info
+	@rm -rf .venv tests/viewer/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist out *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Twice stamped, so that an edit in pyproject.toml does not install 80 packages again.

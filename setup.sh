@@ -2,7 +2,7 @@
 # Sets up what `make` needs and says so in one line each; what is already there costs nothing.
 #
 #   ./setup.sh venv    .venv with exactly the packages of requirements.lock
-#   ./setup.sh tools   what the tests want from Debian: a real Orthanc, DICOM checkers and readers, a C compiler
+#   ./setup.sh tools   what the tests want from Debian: Orthanc, DICOM checkers and readers, a browser, a C compiler
 #   ./setup.sh lock    requirements.lock from pyproject.toml
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -68,10 +68,16 @@ missing_packages() {
   command -v Orthanc >/dev/null || echo orthanc
   command -v storescu >/dev/null || echo dcmtk
   command -v dciodvfy >/dev/null || echo dicom3tools
+  [ -e /usr/share/java/pixelmed.jar ] || echo pixelmed-apps
   command -v dcm2niix >/dev/null || echo dcm2niix
   command -v gdcmconv >/dev/null || echo libgdcm-tools
+  command -v pdftotext >/dev/null || echo poppler-utils
   command -v gcc >/dev/null || echo gcc
   [ -e /usr/include/dlfcn.h ] || echo libc6-dev
+  [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
+  command -v chromium >/dev/null || echo chromium
+  command -v node >/dev/null || echo nodejs
+  command -v npm >/dev/null || echo npm
 }
 
 install_tools() {

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from config.errors import SettingsError
-from config.settings import Settings
+from config.settings import Profile, Settings
 
 DEFAULTS = Path(__file__).with_name("default.toml")
 PREFIX = "GLIA_"
@@ -44,6 +44,7 @@ def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         _overlay(values, _read(file), f"file {file}", origins)
     for name, layer in _environment_layers(environ):
         _overlay(values, layer, f"environment variable {name}", origins)
+    _complete_destinations(values, origins)
     try:
         # As JSON, because strict validation then still takes lists for tuples and strings for paths.
         return Settings.model_validate_json(json.dumps(values, default=str))
@@ -72,6 +73,18 @@ def _overlay(
         else:
             values[key] = value
             origins[(*at, key)] = origin
+
+
+def _complete_destinations(values: dict[str, Any], origins: dict[Place, str]) -> None:
+    """Give each destination what it does not say of its results: the values of the profile."""
+    profile, destinations = values.get("profile"), values.get("destinations")
+    if not isinstance(profile, dict) or not isinstance(destinations, list):
+        return  # refused where they stand
+    for number, destination in enumerate(destinations):
+        if isinstance(destination, dict):
+            for key in set(profile) & set(Profile.model_fields) - set(destination):
+                destination[key] = profile[key]
+                origins[("destinations", number, key)] = _origin(("profile", key), origins)
 
 
 def _environment_layers(environ: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -130,7 +143,7 @@ def _explain(problem: ErrorDetails, origins: Mapping[Place, str]) -> str:
         return f"  {key} ({origin}): is missing; it must be {_allowed(place)}"
     line = f"  {key} = {_shown(problem['input'])} ({origin}): "
     if kind == "extra_forbidden":
-        return line + f"there is no such setting{_suggestion(key)}"
+        return line + f"there is no such setting{_suggestion(place)}"
     if kind == "value_error":
         return line + str(problem["ctx"]["error"])
     return line + f"must be {_allowed(place)}"
@@ -146,11 +159,13 @@ def _allowed(place: Place) -> str:
     return (field and field.description) or "a table of settings"
 
 
-def _suggestion(key: str) -> str:
-    known = list(_keys(Settings))
+def _suggestion(place: Place) -> str:
+    known, last = list(_keys(Settings)), str(place[-1])
     # A key that is right but in the wrong part, or in none, is found by its last name.
-    near = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    near = near or get_close_matches(key, known, n=1)
+    near = [name for name in known if name.rpartition(".")[2] == last]
+    part = _model_in(field) if (field := _field(place[:-1])) else None
+    beside = [f"{_dotted(place[:-1])}.{name}" for name in (part.model_fields if part else ())]
+    near = near or get_close_matches(_dotted(place), beside, n=1) or get_close_matches(_dotted(place), known, n=1)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -36,6 +36,13 @@ def _absolute(folder: Path) -> Path:
         raise ValueError(f"{folder} cannot be resolved: {error}") from error
 
 
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"each must be there once, {value} is there {values.count(value)} times")
+    return values
+
+
 # PS3.5 6.2, value representation AE
 _AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]
 AeTitle = Annotated[_AeTitle, _words(f"an AE title: {AE_TITLE_IN_WORDS}")]
@@ -113,6 +120,7 @@ class Worker(Part):
     maximum_attempts: Annotated[int, _whole(1, 100)]
     retry_seconds: Annotated[float, _number(0, 3600)]
     poll_seconds: Annotated[float, _number(0.05, 60)]
+    report_failures: Annotated[bool, _words("true or false")]
 
 
 class Sender(Part):
@@ -137,8 +145,26 @@ class Rule(Part):
     ]
 
 
-class Destination(Part):
-    """Where an AE title listens."""
+class Profile(Part):
+    """How results are written and sent, where a destination does not say otherwise."""
+
+    objects: Annotated[
+        tuple[Literal["SEG", "SR", "MEASUREMENTS", "KEY IMAGE", "PDF"], ...],
+        AfterValidator(_distinct),
+        _words("a list of at least one of SEG, SR, MEASUREMENTS, KEY IMAGE and PDF, each once", min_length=1),
+    ]
+    seg_encoding: Annotated[Literal["auto", "binary", "fractional"], _words("auto, binary or fractional")]
+    sr_class: Annotated[Literal["comprehensive 3d", "comprehensive"], _words('"comprehensive 3d" or "comprehensive"')]
+    maximum_frames: Annotated[int, _whole(0, 1000000)]
+    transfer_syntaxes: Annotated[
+        tuple[Literal["explicit", "implicit", "deflated"], ...],
+        AfterValidator(_distinct),
+        _words("a list of at least one of explicit, implicit and deflated, each once", min_length=1),
+    ]
+
+
+class Destination(Profile):
+    """Where an AE title listens, and how it wants its results; what it does not say is taken from the profile."""
 
     ae_title: AeTitle
     host: Host
@@ -155,11 +181,15 @@ class Log(Part):
 class Settings(Part):
     """Everything the node can be told."""
 
-    destinations: Annotated[tuple[Destination, ...], _words("a list of tables with ae_title, host and port")]
+    destinations: Annotated[
+        tuple[Destination, ...],
+        _words("a list of tables with ae_title, host and port, and with keys of profile where they differ"),
+    ]
     rules: Annotated[tuple[Rule, ...], _words("a list of tables with calling_ae_title, model and destinations")]
     listener: Listener
     storage: Storage
     database: Database
+    profile: Profile
     completion: Completion
     case: Case
     worker: Worker

@@ -6,7 +6,7 @@ that worker's; what it did then belongs to nobody and must be dropped.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, String, cast, update
+from sqlalchemy import Connection, String, and_, cast, update
 
 from db.claim import FREE, change, due, insert_once, take
 from db.records import Job, JobState, NewJob
@@ -27,6 +27,8 @@ def enqueue(conn: Connection, new: NewJob, now: datetime) -> int | None:
             "generation": new.generation,
             "calling_ae_title": new.calling_ae_title,
             "notes": new.notes,
+            "refusal": new.refusal,
+            "failure": "",
             "state": JobState.WAITING,
             "attempts": 0,
             "reason": "",
@@ -56,19 +58,23 @@ def claim(conn: Connection, worker: str, now: datetime, lease: timedelta) -> Job
 
 
 def fail_killers(conn: Connection, now: datetime, maximum_attempts: int) -> tuple[Job, ...]:
-    """Close as failed, and return, the jobs whose worker has died in their last allowed attempt."""
+    """Give up the jobs whose worker has died in their last allowed attempt: they wait to be reported, once.
+
+    Those whose worker has died over the report are closed as failed, and returned.
+    """
+    killers = and_(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now, jobs.c.attempts >= maximum_attempts)
     failed = conn.execute(
         update(jobs)
-        .where(jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= now, jobs.c.attempts >= maximum_attempts)
-        .values(
-            state=JobState.FAILED,
-            reason="its worker died in attempt " + cast(jobs.c.attempts, String) + ", the last allowed",
-            finished_at=now,
-            **FREE,
-        )
+        .where(killers, jobs.c.refusal + jobs.c.failure != "")
+        .values(state=JobState.FAILED, reason=jobs.c.refusal + jobs.c.failure, finished_at=now, **FREE)
         .returning(jobs.c.id)
     )
-    return jobs_where(conn, jobs.c.id.in_(failed.scalars().all()))
+    closed = jobs_where(conn, jobs.c.id.in_(failed.scalars().all()))
+    failure = "its worker died in attempt " + cast(jobs.c.attempts, String) + ", the last allowed"
+    conn.execute(
+        update(jobs).where(killers).values(state=JobState.WAITING, failure=failure, not_before=now, reason="", **FREE)
+    )
+    return closed
 
 
 def heartbeat(conn: Connection, job_id: int, worker: str, until: datetime) -> bool:
@@ -87,10 +93,10 @@ def fail(conn: Connection, job_id: int, worker: str, reason: str, now: datetime)
     return change(conn, jobs, job_id, worker, FREE | {"state": JobState.FAILED, "reason": reason, "finished_at": now})
 
 
-def postpone(conn: Connection, job_id: int, worker: str, reason: str, not_before: datetime) -> bool:
-    """Put a job back to be tried again later."""
+def postpone(conn: Connection, job_id: int, worker: str, reason: str, not_before: datetime, failure: str = "") -> bool:
+    """Put a job back to be tried again later; with a failure it is not to be analysed again, only reported."""
     values = {"state": JobState.WAITING, "reason": reason, "not_before": not_before}
-    return change(conn, jobs, job_id, worker, FREE | values)
+    return change(conn, jobs, job_id, worker, FREE | values | ({"failure": failure} if failure else {}))
 
 
 def hand_back(conn: Connection, job_id: int, worker: str) -> bool:

@@ -103,6 +103,8 @@ class NewJob:
     """Who sent the first input."""
     notes: tuple[str, ...] = ()
     """Why these series and not others, in sentences."""
+    refusal: str = ""
+    """Why it is not to be analysed but only reported as skipped; empty where it is to be analysed."""
 
     @property
     def series_instance_uids(self) -> tuple[str, ...]:
@@ -123,6 +125,10 @@ class Job:
     generation: int
     calling_ae_title: str
     notes: tuple[str, ...]
+    refusal: str
+    """Why it is not analysed but only reported as skipped; empty where it is analysed."""
+    failure: str
+    """Why it is not analysed any more but only reported as failed; empty where that is not so, or not yet known."""
     state: JobState
     attempts: int
     reason: str
@@ -139,8 +145,9 @@ class Result:
 
     sop_instance_uid: str
     sop_class_uid: str
+    series_instance_uid: str
     kind: str
-    """ "SEG" or "SR"."""
+    """What it is among the objects of an analysis: "SEG", "SR", "MEASUREMENTS", "KEY IMAGE" or "PDF"."""
     path: Path
 
 

@@ -31,6 +31,14 @@ def jobs_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Job,
     return tuple(Job(**row) for row in conn.execute(query).mappings())
 
 
+def results_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Result, ...]:
+    """Results, the earliest job's first, and of one job the reports first; conditions may also concern jobs."""
+    table = schema.results
+    query = select(*_columns(table, Result)).select_from(table.join(schema.jobs)).where(*conditions)
+    rows = conn.execute(query.order_by(table.c.job_id, table.c.kind.desc(), table.c.sop_instance_uid)).mappings()
+    return tuple(Result(**row) for row in rows)
+
+
 def deliveries_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Delivery, ...]:
     """Deliveries with their results, the first owed first; conditions may also concern results and jobs."""
     own, result = _columns(schema.deliveries, Delivery), _columns(schema.results, Result)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from db.records import DeliveryState, JobInput, JobState, SeriesState
 
-VERSION = 2
+VERSION = 3
 """Kept in the file as SQLite's ``user_version``; raised with every change of the tables."""
 
 
@@ -168,6 +168,8 @@ jobs = Table(
     Column("generation", Integer, nullable=False),
     Column("calling_ae_title", String, nullable=False),
     Column("notes", Sentences, nullable=False),
+    Column("refusal", String, nullable=False),
+    Column("failure", String, nullable=False),
     Column("state", _state(JobState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("reason", String, nullable=False),
@@ -188,6 +190,7 @@ results = Table(
     Column("sop_instance_uid", String, primary_key=True),
     Column("job_id", ForeignKey(jobs.c.id), nullable=False, index=True),
     Column("sop_class_uid", String, nullable=False),
+    Column("series_instance_uid", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("path", File, nullable=False),
 )

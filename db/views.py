@@ -1,13 +1,14 @@
 """Read-only questions that the steps, the command line and the demo ask."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, and_, func, select, true
 
 from db import schema
-from db.records import Counts, Delivery, DeliveryState, Job, JobState, SeriesRecord, SeriesState
-from db.rows import deliveries_where, jobs_where, series_where
+from db.records import Counts, Delivery, DeliveryState, Job, JobState, Result, SeriesRecord, SeriesState
+from db.rows import deliveries_where, jobs_where, results_where, series_where
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -35,6 +36,26 @@ def jobs_of_study(conn: Connection, study_instance_uid: str) -> tuple[Job, ...]:
 def deliveries_of_study(conn: Connection, study_instance_uid: str) -> tuple[Delivery, ...]:
     """List the deliveries of a study, the first owed first."""
     return deliveries_where(conn, schema.jobs.c.study_instance_uid == study_instance_uid)
+
+
+def results_before(
+    conn: Connection, job: Job, kinds: Collection[str], destinations: Collection[str]
+) -> tuple[Result, ...]:
+    """Find the results of these kinds of the newest job before this one, of its model and study, that left any.
+
+    Only what is owed to any of the destinations counts; without destinations, whatever was made.
+    """
+    jobs, results, deliveries = schema.jobs, schema.results, schema.deliveries
+    owed = select(deliveries.c.sop_instance_uid).where(deliveries.c.destination.in_(destinations))
+    theirs = and_(
+        jobs.c.model == job.model,
+        jobs.c.study_instance_uid == job.study_instance_uid,
+        jobs.c.id < job.id,
+        results.c.kind.in_(kinds),
+        results.c.sop_instance_uid.in_(owed) if destinations else true(),
+    )
+    newest = select(func.max(jobs.c.id)).select_from(results.join(jobs)).where(theirs).scalar_subquery()
+    return results_where(conn, theirs, jobs.c.id == newest)
 
 
 def counts(conn: Connection) -> Counts:

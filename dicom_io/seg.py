@@ -17,6 +17,8 @@ from dicom_io.uids import derive
 def build_seg(context: Context, mask: Mask) -> hd.seg.Segmentation:
     """Build the SEG of a mask that has voxels; all its segments are listed, empty frames are left out.
 
+    Bits or bytes are the choice of the context's profile.
+
     Raises
     ------
     KeyError
@@ -24,7 +26,7 @@ def build_seg(context: Context, mask: Mask) -> hd.seg.Segmentation:
     """
     slices = _slices(context)
     rows, columns = mask.array.shape[1:]
-    packed = fits_bits(rows, columns)
+    packed = context.profile.packs(rows, columns)
     seg = hd.seg.Segmentation(
         source_images=list(slices.values()),
         pixel_array=np.array(mask.array),  # highdicom scales its argument in place
@@ -42,15 +44,6 @@ def build_seg(context: Context, mask: Mask) -> hd.seg.Segmentation:
         seg.PixelData = seg.PixelData[:-1] + b"\0"  # PS3.5 8.1.1; highdicom pads with a character "0"
     context.settle(seg)
     return seg
-
-
-def fits_bits(rows: int, columns: int) -> bool:
-    """Whether viewers read a matrix packed in bits; others draw it garbled or not at all.
-
-    Bits run on from frame to frame (PS3.5 8.1.1), so a frame must fill whole bytes, and the pixel data an
-    even number of them; OHIF 3.13 and Weasis before 4.7 also want each row to.
-    """
-    return columns % 8 == 0 and rows * columns % 16 == 0
 
 
 def _description(context: Context, segment: Segment) -> hd.seg.SegmentDescription:
@@ -100,7 +93,8 @@ def _name_sources(seg: hd.seg.Segmentation, slices: Iterable[str], context: Cont
             reference.ReferencedFrameNumber = source.frame + 1
     for group in seg.PerFrameFunctionalGroupsSequence:
         for image in group.DerivationImageSequence[0].SourceImageSequence:
-            image.update(sources[image.ReferencedSOPInstanceUID])
+            if image.ReferencedSOPInstanceUID in sources:  # highdicom lets frames of one slice share the item
+                image.update(sources[image.ReferencedSOPInstanceUID])
     images = {}
     for header in context.source.headers:
         images[header.SOPInstanceUID] = image = Dataset()

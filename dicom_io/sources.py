@@ -80,7 +80,7 @@ def read_sources(volume: Volume) -> SourceSeries:
     for path in {source.path for source in volume.sources}:
         digests[path], files[path] = _read(path)
     first = volume.sources[0]
-    shared = _entities(files[first.path])
+    shared = entities(files[first.path])
     patient_name = shared["PatientName"]
     shared.add_new("PatientName", "PN", "")
     shared.update(_series(files[first.path], first.frame, volume))
@@ -106,7 +106,7 @@ def _read(path: Path) -> tuple[str, Dataset]:
         return digest, dcmread(file, stop_before_pixels=True)
 
 
-def _entities(file: Dataset) -> Dataset:
+def entities(file: Dataset) -> Dataset:
     """Patient, study and equipment of an image, with every type 2 attribute and no unreadable one."""
     kept = Dataset()
     for tag in file.keys():  # noqa: SIM118 - iterating a Dataset parses every element

@@ -1,22 +1,40 @@
 """Candidates as text: for the database, which keeps what a series offers without knowing DICOM, and for people."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from dicom_io.candidate import Candidate
 
+_DEFECTIVE = "defective"
 
-def to_text(candidates: Sequence[Candidate]) -> str:
-    """Write candidates as JSON; in ASCII, because what a header says need not be text that a database takes."""
-    return json.dumps([plain(candidate) for candidate in candidates])
+
+def to_text(candidates: Sequence[Candidate], defective: Collection[Candidate] = ()) -> str:
+    """Write candidates as JSON; in ASCII, because what a header says need not be text that a database takes.
+
+    Parameters
+    ----------
+    defective
+        Those among them that a model would have wanted, were they volumes.
+    """
+    return json.dumps([plain(one) | ({_DEFECTIVE: True} if one in defective else {}) for one in candidates])
 
 
 def from_text(text: str) -> tuple[Candidate, ...]:
     """Read what ``to_text`` wrote; none from empty text."""
-    return tuple(_candidate(fields) for fields in json.loads(text)) if text else ()
+    return tuple(_candidate(fields) for fields in _listed(text))
+
+
+def defective_in(text: str) -> tuple[Candidate, ...]:
+    """Read which candidates ``to_text`` was told are defective."""
+    return tuple(_candidate(fields) for fields in _listed(text) if _DEFECTIVE in fields)
+
+
+def _listed(text: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(text) if text else []
+    return listed
 
 
 def plain(candidate: Candidate) -> dict[str, object]:
@@ -41,4 +59,5 @@ def geometry(candidate: Candidate) -> str:
 def _candidate(fields: dict[str, Any]) -> Candidate:
     acquired_at = fields["acquired_at"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    return Candidate(**fields | lists | {"acquired_at": acquired_at and datetime.fromisoformat(acquired_at)})
+    own = {name: value for name, value in fields.items() if name != _DEFECTIVE}
+    return Candidate(**own | lists | {"acquired_at": acquired_at and datetime.fromisoformat(acquired_at)})

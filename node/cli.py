@@ -1,6 +1,8 @@
 """The ``glia`` command: reads the settings, and runs a room or answers a question."""
 
 import os
+import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -23,6 +25,10 @@ from inference.errors import ModelError
 from node import log, wiring
 from node.decision import Need
 from node.demo.command import demo
+from node.demo.errors import DemoError
+from node.demo.images import TestSet
+from node.demo.objects import with_every_kind
+from node.demo.rehearse import send_test_objects as rehearse
 from node.errors import NodeError
 from node.explain.command import explain_study
 from node.inspect.command import inspect_folder
@@ -158,6 +164,32 @@ def inspect(
     """Say what each series of a folder is, and which models would analyse it or why not. Needs no database."""
     needs = _needs(_settings(config))
     raise typer.Exit(inspect_folder(folder, needs, survey, as_json, Console()))
+
+
+@app.command("send-test-objects")
+def send_test_objects(
+    destination: Annotated[str, typer.Argument(help="An AE title from destinations in the settings.")],
+    study: Annotated[Path | None, typer.Option(help="A folder of MR images to use in place of a phantom's.")] = None,
+    every_kind: Annotated[bool, typer.Option("--all", help="Also the objects that its profile leaves out.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Send a labelled set of test objects, of nobody, to see what a viewer makes of them before results come."""
+    settings = _settings(config)
+    there = next((one for one in settings.destinations if one.ae_title == destination), None)
+    sender = wiring.senders_of(settings)(destination)
+    if there is None or sender is None:
+        known = ", ".join(one.ae_title for one in settings.destinations) or "none"
+        typer.echo(f"{destination} is no destination; there are: {known}", err=True)
+        raise typer.Exit(2)
+    with tempfile.TemporaryDirectory(prefix="glia-test-objects-") as folder:
+        profile = with_every_kind(wiring.profile_of(there)) if every_kind else wiring.profile_of(there)
+        wanted = TestSet(Path(folder), uuid.uuid4().hex, profile, wiring.now(), version("glia"))
+        try:
+            taken = rehearse(wanted, study, sender, Console())
+        except DemoError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from error
+    raise typer.Exit(0 if taken else 1)
 
 
 @app.command("config")

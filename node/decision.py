@@ -135,9 +135,17 @@ class Wait(Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refuse(Decision):
-    """It is not asked."""
+    """It is not asked.
+
+    Attributes
+    ----------
+    reported
+        What of the study it would have been asked about, where a report is to say that it was not: some of what it
+        needs is missing or is no volume. Empty where it wanted nothing of the study.
+    """
 
     reason: str
+    reported: tuple[JobInput, ...] = ()
 
     def about(self, candidate: Candidate) -> str:
         """Say why the model is not asked about a volume."""

@@ -1,6 +1,6 @@
 """Which volumes of a study each model is given, what it waits for, and why a volume is left out (pure)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from config import settings
@@ -8,7 +8,7 @@ from db.records import Job, JobInput, SeriesRecord, SeriesState
 from dicom_io.candidate import Candidate
 from dicom_io.choice import Choice, choose
 from dicom_io.study import tell_contrast
-from node.candidates import from_text
+from node.candidates import defective_in, from_text
 from node.decision import Clock, Decision, Enqueue, Need, Place, Plan, Refuse, Wait, in_words, name_of
 
 
@@ -22,7 +22,9 @@ def plan_study(rows: Sequence[SeriesRecord], needs: Sequence[Need], policy: sett
         needed=timedelta(seconds=max(policy.needed_wait_seconds, policy.quiet_seconds)),
         optional=timedelta(seconds=max(policy.optional_wait_seconds, policy.quiet_seconds)),
     )
-    return plan([candidate for row in complete for candidate in from_text(row.candidates)], needs, clock)
+    candidates = [candidate for row in complete for candidate in from_text(row.candidates)]
+    defective = {Place.of(candidate) for row in complete for candidate in defective_in(row.candidates)}
+    return plan(candidates, needs, clock, defective)
 
 
 def is_made_of(job: Job, series: SeriesRecord) -> bool:
@@ -30,7 +32,9 @@ def is_made_of(job: Job, series: SeriesRecord) -> bool:
     return series.series_instance_uid in job.series_instance_uids and job.enqueued_at > series.last_received_at
 
 
-def plan(candidates: Iterable[Candidate], needs: Sequence[Need], clock: Clock | None) -> Plan:
+def plan(
+    candidates: Iterable[Candidate], needs: Sequence[Need], clock: Clock | None, defective: Collection[Place] = ()
+) -> Plan:
     """Decide for each model; the order of the candidates does not matter.
 
     A model is asked as soon as each input has the sequence it prefers. It waits for what else it wants; a volume is
@@ -42,12 +46,15 @@ def plan(candidates: Iterable[Candidate], needs: Sequence[Need], clock: Clock | 
         What the complete series of one study offer.
     clock
         None where nothing more will come: then no model waits.
+    defective
+        Where candidates that are not eligible were wanted all the same, had they been volumes: a model that has
+        nothing better is not silent about them.
     """
     told = tell_contrast(sorted(candidates, key=_order))
-    return Plan(tuple(told), tuple(needs), tuple(_decide(need, told, clock) for need in needs))
+    return Plan(tuple(told), tuple(needs), tuple(_decide(need, told, clock, defective) for need in needs))
 
 
-def _decide(need: Need, candidates: Sequence[Candidate], clock: Clock | None) -> Decision:
+def _decide(need: Need, candidates: Sequence[Candidate], clock: Clock | None, defective: Collection[Place]) -> Decision:
     there = [candidate for candidate in candidates if candidate.eligible]
     picks = _assign(need, there)
     found = tuple(JobInput(p.candidate.sequence, *Place.of(p.candidate)) for p in picks if p)
@@ -56,8 +63,13 @@ def _decide(need: Need, candidates: Sequence[Candidate], clock: Clock | None) ->
     if lacking:
         if clock and begun and (until := clock.until(clock.needed)) > clock.now:
             return Wait(model=need.model, inputs=found, left_out=left_out, missing=lacking, until=until)
-        reason = f"lacks {' and '.join(lacking)}{_in_vain(clock, clock.needed) if clock and begun else ''}"
-        return Refuse(model=need.model, inputs=found, left_out=left_out, reason=reason)
+        unusable = _unusable(need, picks, [one for one in candidates if Place.of(one) in defective])
+        waited = _in_vain(clock, clock.needed) if clock and begun else ""
+        reason = "; ".join(
+            [f"lacks {' and '.join(lacking)}{waited}", *(f"{u.name}: {u.reason}" for u in unusable if u)]
+        )
+        reported = _reported(picks, unusable) if waited or any(unusable) else ()
+        return Refuse(model=need.model, inputs=found, left_out=left_out, reason=reason, reported=reported)
     wished = _wished(need, picks)
     if clock and wished and (until := clock.until(clock.optional)) > clock.now:
         return Wait(model=need.model, inputs=found, left_out=left_out, missing=wished, until=until)
@@ -78,6 +90,22 @@ def _lacking(need: Need, picks: Sequence[Choice | None]) -> tuple[tuple[str, ...
     needed = [(wanted, pick) for wanted, pick in zip(need.inputs, picks, strict=True) if not wanted.optional]
     lacking = tuple(" or ".join(map(name_of, wanted.any_of)) for wanted, pick in needed if pick is None)
     return lacking, len(lacking) < len(needed)
+
+
+def _unusable(need: Need, picks: Sequence[Choice | None], defective: Sequence[Candidate]) -> list[Candidate | None]:
+    """Find, for each input that is needed and not there, what would have been it; in the order of their places."""
+    return [
+        None
+        if pick or wanted.optional
+        else next((one for s in wanted.any_of for one in defective if one.sequence == s and not one.eligible), None)
+        for wanted, pick in zip(need.inputs, picks, strict=True)
+    ]
+
+
+def _reported(picks: Sequence[Choice | None], unusable: Sequence[Candidate | None]) -> tuple[JobInput, ...]:
+    """Name what a report that nothing was analysed is about: what is there, and what would have been it."""
+    about = [pick.candidate if pick else other for pick, other in zip(picks, unusable, strict=True)]
+    return tuple(JobInput(one.sequence, *Place.of(one)) for one in about if one)
 
 
 def _wished(need: Need, picks: Sequence[Choice | None]) -> tuple[str, ...]:

@@ -11,18 +11,23 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from config import settings as parts
 from config.settings import Settings
 from db.engine import open_database
 from dicom_io.equipment import Equipment
+from dicom_io.findings import Algorithm
+from dicom_io.profile import Profile
 from dicom_io.survey import survey
 from inference import registry
 from inference.card import read_card
+from inference.errors import ModelError
 from node.completion import Completion
 from node.decision import Need
 from node.listener import Listener
 from node.loop import Loop
 from node.pipeline import Desk
 from node.receive import Receiver
+from node.routing import Routes
 from node.sender import Deliveries
 from node.senders.base import Sender
 from node.senders.cstore import CStoreSender
@@ -61,7 +66,8 @@ def make_listener(settings: Settings, loop: Loop) -> Listener:
     storage = open_storage(settings)
     storage.remove_leftovers()
     engine = open_engine(settings)
-    completion = Completion(engine, settings.completion, needs_of(settings), survey, now())
+    report = settings.worker.report_failures
+    completion = Completion(engine, settings.completion, needs_of(settings), survey, now(), report)
     return Listener(engine, settings.listener, Receiver(storage, engine), completion, loop.wake, now)
 
 
@@ -74,12 +80,38 @@ def make_worker(settings: Settings, loop: Loop) -> Worker:
         name=process_name(),
         engine=open_engine(settings),
         policy=settings.worker,
-        rules=settings.rules,
+        routes=routes_of(settings),
         desk=Desk(storage, equipment, settings.case.other_frame_of_reference),
         load=registry.load,
+        algorithm_of=algorithm_of,
         stopped=lambda: loop.stopped,
         now=now,
     )
+
+
+def routes_of(settings: Settings) -> Routes:
+    """Return where results go, and how they are wanted there."""
+    profiles = {there.ae_title: profile_of(there) for there in settings.destinations}
+    return Routes(settings.rules, profiles, profile_of(settings.profile))
+
+
+def profile_of(wanted: parts.Profile) -> Profile:
+    """Return how a destination wants its objects."""
+    return Profile(
+        objects=wanted.objects,
+        seg_encoding=wanted.seg_encoding,
+        sr_class=wanted.sr_class,
+        maximum_frames=wanted.maximum_frames,
+    )
+
+
+def algorithm_of(model: str) -> Algorithm:
+    """Return what signs results of a model; by its name alone where its card cannot be read."""
+    try:
+        card = read_card(model)
+    except ModelError:
+        return Algorithm(model, "unknown", "")
+    return Algorithm(card.name, card.version, card.weights_sha256)
 
 
 def make_deliveries(settings: Settings, loop: Loop) -> Deliveries:

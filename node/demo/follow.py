@@ -62,16 +62,18 @@ def states(progress: Progress, quiet_seconds: float) -> Iterator[tuple[str, str]
 
 
 def _job_state(job: Job, deliveries: tuple[Delivery, ...]) -> str:
+    if job.state is not JobState.FAILED and (job.refusal or job.failure):
+        return f"{job.model}: failure to be reported{_because(job.refusal or job.failure)}"
     if job.state is JobState.WAITING:
         return f"{job.model}: waiting for a worker{_because(job.reason)}"
     if job.state is JobState.RUNNING:
         return f"{job.model}: analysing"
     if job.state is JobState.FAILED:
-        return f"{job.model}: failed{_because(job.reason)}"
+        return f"{job.model}: {'not analysed' if job.refusal else 'failed'}{_because(job.reason)}"
     open_ = [d for d in deliveries if d.state is not DeliveryState.DELIVERED]
     if not open_:
-        return f"{job.model}: delivered {' and '.join(d.result.kind for d in deliveries)}"
-    return f"{job.model}: delivering {' and '.join(d.result.kind for d in open_)}{_because(open_[0].reason)}"
+        return f"{job.model}: delivered {', '.join(d.result.kind for d in deliveries)}"
+    return f"{job.model}: delivering {', '.join(d.result.kind for d in open_)}{_because(open_[0].reason)}"
 
 
 def _because(reason: str) -> str:

@@ -122,5 +122,5 @@ def _follow(
 
 
 def _came_through(progress: follow.Progress) -> bool:
-    analysed = all(job.state is JobState.DONE for job in progress.jobs)
+    analysed = all(job.state is JobState.DONE or job.refusal for job in progress.jobs)
     return analysed and all(delivery.state is DeliveryState.DELIVERED for delivery in progress.deliveries)

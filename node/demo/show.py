@@ -7,7 +7,7 @@ from rich.table import Table
 
 from db.records import DeliveryState, Job
 from dicom_io.read import read_volume
-from dicom_io.verify import decode_seg
+from dicom_io.verify_seg import decode_seg
 from node.demo.follow import Progress, seconds_per_step
 from node.demo.montage import Panel
 from node.demo.send import OutgoingSeries
@@ -25,7 +25,7 @@ def findings_table(progress: Progress, name_of: Callable[[str], str]) -> Table:
     table = Table(title="Findings", title_justify="left", show_lines=True)
     table.add_column("series, model", no_wrap=True)
     table.add_column("finding, score", overflow="fold")
-    table.add_column("SEG and SR", overflow="fold")
+    table.add_column("results", overflow="fold")
     table.add_column("seconds", no_wrap=True)
     for job in progress.jobs:
         reference = job.inputs[0].series_instance_uid
@@ -60,7 +60,7 @@ def _panel(job: Job, progress: Progress, sent: Mapping[str, OutgoingSeries]) -> 
 
 def _finding(job: Job) -> str:
     if not job.report:
-        return f"failed: {job.reason}"
+        return f"{'not analysed' if job.refusal else 'failed'}: {job.reason}"
     report = JobReport.from_json(job.report)
     scores = (f"{label.replace('_', ' ')} {value:.2f}" for label, value in report.scores.items())
     return "\n".join([report.summary, *scores, *report.notes])

@@ -18,15 +18,18 @@ class Answer:
     Attributes
     ----------
     status
-        One or two words for machines: "analysed", "analysing", "queued", "failed", "waiting", "due", "lacking",
-        "not chosen" or "not eligible".
+        One or two words for machines: "analysed", "analysing", "queued", "failed", "skipped", "waiting", "due",
+        "lacking", "not chosen" or "not eligible".
     sentence
         The same for people, with what is behind it.
+    deliveries
+        The results of a job and where they went.
     """
 
     model: str
     status: str
     sentence: str
+    deliveries: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def _answers(
     decisions = {decision.model: decision for decision in planned.decisions}
     done = [job for job in study.jobs if place in [(one.series_instance_uid, one.part) for one in job.inputs]]
     for model in dict.fromkeys([*decisions, *(job.model for job in done)]):
-        jobs = [job for job in done if job.model == model] if candidate.eligible else []
+        # What is no volume was given to nobody; that it was missed may have been reported.
+        jobs = [job for job in done if job.model == model and (candidate.eligible or job.refusal)]
         for job in jobs:
             yield _of_job(job, record, study.deliveries, now)
         decision = decisions.get(model)
@@ -113,32 +117,49 @@ def _of_decision(decision: Decision, candidate: Candidate, planned: Plan) -> Ans
 
 
 def _of_job(job: Job, record: SeriesRecord, deliveries: Sequence[Delivery], now: datetime) -> Answer:
-    words = {JobState.WAITING: "queued", JobState.RUNNING: "analysing", JobState.DONE: "analysed"}
+    mine = tuple(delivery for delivery in deliveries if delivery.job_id == job.id)
     older = "" if is_made_of(job, record) else ", before the last instances came"
-    status = words.get(job.state, "failed")
+    status, told = _told(job, older, now)
     if job.state is JobState.DONE:
-        summary = JobReport.from_json(job.report).summary
-        told = f"analysed (job {job.id}, done {_when(job.finished_at, now)}{older}): {summary}"
-        return Answer(job.model, status, "; ".join([told, *_delivered(job, deliveries, now)]))
-    if job.state is JobState.RUNNING:
-        told = f"analysing (job {job.id}, attempt {job.attempts}, since {_when(job.started_at, now)}{older})"
-    elif job.state is JobState.WAITING:
-        told = f"waiting for a worker (job {job.id}, since {_when(job.enqueued_at, now)}{older})"
+        went = [*_delivered(mine, now)] or ["no destination: the results stay here"]
+        told = "; ".join([f"{told}: {JobReport.from_json(job.report).summary}", *went])
+    elif job.state is JobState.FAILED:
+        went = [*_delivered(mine, now)] or ["nobody was told"]
+        told = "; ".join([f"{told}: {job.reason}", *went])
     else:
-        told = f"failed (job {job.id}, {_when(job.finished_at, now)}{older})"
-    return Answer(job.model, status, f"{told}: {job.reason}" if job.reason else told)
+        told = ": ".join(filter(None, (told, job.refusal or job.failure, job.reason)))
+    return Answer(job.model, status, told, mine)
 
 
-def _delivered(job: Job, deliveries: Sequence[Delivery], now: datetime) -> Iterator[str]:
-    mine = [delivery for delivery in deliveries if delivery.job_id == job.id]
-    for one in mine:
-        there = f"{one.result.kind} to {one.destination}"
-        if one.state is DeliveryState.DELIVERED:
-            yield f"{there} delivered {_when(one.delivered_at, now)}"
+def _told(job: Job, older: str, now: datetime) -> tuple[str, str]:
+    """Say where a job stands, in a word and in words."""
+    name = f"job {job.id}"
+    if job.state is JobState.DONE:
+        return "analysed", f"analysed ({name}, done {_when(job.finished_at, now)}{older})"
+    if job.state is JobState.FAILED:
+        status, said = ("skipped", "not analysed") if job.refusal else ("failed", "failed")
+        return status, f"{said} ({name}, {_when(job.finished_at, now)}{older})"
+    if job.refusal:
+        return "skipped", f"not analysed, to be reported ({name}, since {_when(job.enqueued_at, now)}{older})"
+    if job.failure:
+        return "failed", f"failed, to be reported ({name}, since {_when(job.started_at, now)}{older})"
+    if job.state is JobState.RUNNING:
+        return "analysing", f"analysing ({name}, attempt {job.attempts}, since {_when(job.started_at, now)}{older})"
+    return "queued", f"waiting for a worker ({name}, since {_when(job.enqueued_at, now)}{older})"
+
+
+def _delivered(deliveries: Sequence[Delivery], now: datetime) -> Iterator[str]:
+    """Say for each destination which results it has, and where the others stand."""
+    groups: dict[tuple[str, str, str], list[Delivery]] = {}
+    for one in deliveries:
+        groups.setdefault((one.destination, one.state, one.reason), []).append(one)
+    for (destination, state, reason), together in groups.items():
+        there = f"{', '.join(one.result.kind for one in together)} to {destination} {state}"
+        if state == DeliveryState.DELIVERED:
+            last = max((one.delivered_at for one in together if one.delivered_at), default=None)
+            yield f"{there} {_when(last, now)}"
         else:
-            yield f"{there} {one.state}" + (f" ({one.reason})" if one.reason else "")
-    if not mine:
-        yield "no destination: the results stay here"
+            yield there + (f" ({reason})" if reason else "")
 
 
 def _when(time: datetime | None, now: datetime) -> str:

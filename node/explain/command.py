@@ -13,7 +13,7 @@ from db import views
 from db.engine import reading
 from node.candidates import geometry, plain, recognition
 from node.decision import Need
-from node.explain.answer import SeriesAnswers, Study, explain
+from node.explain.answer import Answer, SeriesAnswers, Study, explain
 from node.plan import plan_study
 
 FOUND, NOT_FOUND = 0, 1
@@ -33,7 +33,8 @@ def explain_study(
     As JSON it is one object: ``study_instance_uid``; ``series``, a list in the order in which they came, each with
     ``series_instance_uid``, ``series_description``, ``state``, ``reason``, ``instances``, ``generation``,
     ``calling_ae_title``, ``last_received_at`` and ``volumes``, a list of the fields of `dicom_io.candidate.Candidate`
-    with ``models``: a list of ``model``, ``status`` (see `Answer`) and ``sentence``.
+    with ``models``: a list of ``model``, ``status`` (see `Answer`), ``sentence`` and ``results``, a list of ``kind``,
+    ``sop_instance_uid``, ``destination``, ``state``, ``reason`` and ``delivered_at``.
 
     Parameters
     ----------
@@ -100,9 +101,27 @@ def _as_plain(series: SeriesAnswers) -> dict[str, object]:
         "calling_ae_title": record.calling_ae_title,
         "last_received_at": record.last_received_at.isoformat(),
         "volumes": [
-            plain(volume.candidate)
-            | {"models": [{"model": a.model, "status": a.status, "sentence": a.sentence} for a in volume.answers]}
+            plain(volume.candidate) | {"models": [_plain_answer(answer) for answer in volume.answers]}
             for volume in series.volumes
+        ],
+    }
+
+
+def _plain_answer(answer: Answer) -> dict[str, object]:
+    return {
+        "model": answer.model,
+        "status": answer.status,
+        "sentence": answer.sentence,
+        "results": [
+            {
+                "kind": one.result.kind,
+                "sop_instance_uid": one.result.sop_instance_uid,
+                "destination": one.destination,
+                "state": str(one.state),
+                "reason": one.reason,
+                "delivered_at": one.delivered_at and one.delivered_at.isoformat(),
+            }
+            for one in answer.deliveries
         ],
     }
 

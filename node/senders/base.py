@@ -9,10 +9,20 @@ from db.records import Result
 
 @dataclass(frozen=True, slots=True)
 class SendReport:
-    """What became of one result: kept by the destination, or the reason why not."""
+    """What became of one result: kept by the destination, or the reason why not.
+
+    Attributes
+    ----------
+    status
+        What the destination answered (PS3.7 C); None where it answered nothing.
+    transfer_syntax_uid
+        What the result was sent in; empty where it was not sent.
+    """
 
     delivered: bool
     reason: str = ""
+    status: int | None = None
+    transfer_syntax_uid: str = ""
 
 
 class Sender(Protocol):

@@ -21,10 +21,14 @@ def test_the_demo_needs_no_data_and_ends_with_results_and_a_picture(tmp_path: Pa
     done = run_demo(tmp_path)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("waiting for quiet", "segment_unet2d: delivered SEG and SR", "classify_efficientnetb0: delivered SR"):
+    delivered = (
+        "segment_unet2d: delivered SEG, SR, MEASUREMENTS, KEY IMAGE",
+        "classify_efficientnetb0: delivered SR, KEY IMAGE",
+    )
+    for words in ("waiting for quiet", *delivered):
         assert words in done.stdout
     kinds = sorted(str(dcmread(path).Modality) for path in (tmp_path / "pacs").iterdir())
-    assert kinds == ["SEG", "SR", "SR"]
+    assert kinds == ["OT", "OT", "SEG", "SR", "SR", "SR"]
     picture = np.asarray(Image.open(tmp_path / "findings.png")).astype(int)
     assert (picture[..., 0] - picture[..., 2] > 60).sum() > 500, "no overlay in the picture"
     assert "Research use only" in done.stdout
@@ -39,7 +43,7 @@ def test_a_study_of_ones_own_goes_to_a_real_pacs(tmp_path: Path) -> None:
 
         assert done.returncode == 0, done.stdout + done.stderr
         assert len(orthanc.instances(Modality="SEG")) == 1
-        assert len(orthanc.instances(Modality="SR")) == 2
+        assert len(orthanc.instances(Modality="SR")) == 3
     assert "not analysed: the sequence is t2" in done.stdout
     assert f"results  {AE_TITLE}" in done.stdout
 

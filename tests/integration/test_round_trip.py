@@ -16,6 +16,7 @@ from support.source_series import mask_findings
 
 from dicom_io.case import Case
 from dicom_io.equipment import Equipment
+from dicom_io.profile import Profile
 from dicom_io.read import read_volume
 from dicom_io.results import encode
 from dicom_io.volume import Geometry
@@ -66,7 +67,7 @@ def seg_of(scan: Scan, form: str, mask: NDArray[np.uint8], folder: Path) -> Path
     """Write the scan, read it, and write the SEG of a mask on what was read."""
     volume = read_volume(getattr(scan, f"write_{form}")(folder / "series"))
     case = Case(volume.header.study_instance_uid, {volume.header.sequence: volume})
-    seg, _report = encode(case, mask_findings(volume, mask), HERE, AT)
+    (seg,) = encode(case, mask_findings(volume, mask), HERE, AT, Profile(objects=("SEG",)))
     path = folder / "seg.dcm"
     path.write_bytes(seg.data)
     return path

@@ -11,11 +11,10 @@ from sqlalchemy import Engine
 from support.builders import new_series
 from support.pacs import running_pacs
 from support.process import free_port
-from support.rooms import enqueue_series, only_job, settings
+from support.rooms import destination, enqueue_series, only_job, settings
 from support.scu import encode_data_set, write_series
 from support.wait import wait_until
 
-from config.settings import Destination
 from db import outbox, views
 from db.engine import open_database, reading
 from db.records import DeliveryState, NewJob, Result
@@ -39,7 +38,13 @@ def owed(engine: Engine, tmp_path: Path) -> tuple[NewJob, list[bytes]]:
     job = enqueue_series(engine, tmp_path / "data", "fake_model")
     objects = new_series(slices=3)
     results = [
-        Result(sop_instance_uid=one.SOPInstanceUID, sop_class_uid=MRImageStorage, kind="SEG", path=path)
+        Result(
+            sop_instance_uid=one.SOPInstanceUID,
+            sop_class_uid=MRImageStorage,
+            series_instance_uid="1.3",
+            kind="SEG",
+            path=path,
+        )
         for one, path in zip(objects, write_series(tmp_path / "results", objects), strict=True)
     ]
     with engine.begin() as connection:
@@ -51,7 +56,7 @@ def owed(engine: Engine, tmp_path: Path) -> tuple[NewJob, list[bytes]]:
 def port(engine: Engine) -> Iterator[int]:
     """Run the sender room; return the port at which it looks for PACS."""
     port = free_port()
-    pacs = CStoreSender("GLIA", Destination(ae_title="PACS", host="127.0.0.1", port=port), QUICK.timeout_seconds)
+    pacs = CStoreSender("GLIA", destination(port), QUICK.timeout_seconds)
     room = Deliveries(
         "sender-1", engine, QUICK, {"PACS": pacs}.get, lambda: datetime.now(UTC), lambda: 0.5, lambda: False
     )

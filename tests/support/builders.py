@@ -67,8 +67,10 @@ def make_slices(
 def new_series(*, slices: int = 6, sequence: str = "flair", **more: object) -> list[Dataset]:
     """Return a small series that no other test has, of a patient no log may name; ``more`` as in `set_all`."""
     own = {"StudyInstanceUID": generate_uid(None), "PatientName": "Secret^Patient", "PatientID": "SECRET-1"}
+    shape = (slices, 16, 16)
     return make_slices(
-        voxels=make_voxels(shape=(slices, 16, 16)),
+        voxels=make_voxels(shape=shape),
+        geometry=make_geometry(shape=shape, spacing=(5.0, 1.0, 1.0)),
         sequence=sequence,
         series_instance_uid=generate_uid(None),
         **(own | more),

@@ -47,6 +47,12 @@ def report_text(path: Path) -> str:
     return done.stdout
 
 
+def report_messages(path: Path) -> list[str]:
+    """Return the warnings and errors of dsrdump as it reads a structured report."""
+    lines = _run(require_tool("dsrdump"), str(path)).stdout.splitlines()
+    return [line for line in lines if line.startswith(("W:", "E:", "F:"))]
+
+
 def _files(path: Path) -> list[Path]:
     return sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from support.process import Server, free_port, listening_addresses, start_server
-from support.require import require_tool
+from support.require import require_file, require_tool
 from support.wait import wait_until
 
 AE_TITLE = "ORTHANC"
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 # 127.0.0.1 as /proc/net/tcp and, mapped into IPv6, /proc/net/tcp6 write it.
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 
@@ -57,11 +58,15 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path, node_port: int) -> Iterator[Orthanc]:
-    """Run Orthanc on free ports of 127.0.0.1, its storage in a folder, with GLIA as a known modality."""
+def running_orthanc(folder: Path, node_port: int, *, dicomweb: bool = False) -> Iterator[Orthanc]:
+    """Run Orthanc on free ports of 127.0.0.1, its storage in a folder, with GLIA as a known modality.
+
+    With ``dicomweb`` it answers web viewers too, under /dicom-web and /wado of its HTTP port.
+    """
     orthanc = Orthanc(dicom_port=free_port(), http_port=free_port())
     settings = folder / "orthanc.json"
-    settings.write_text(json.dumps(_settings(orthanc, folder, node_port), indent=2))
+    wanted = _settings(orthanc, folder, node_port) | (_dicomweb() if dicomweb else {})
+    settings.write_text(json.dumps(wanted, indent=2))
     server = start_server(
         [require_tool("Orthanc"), str(settings)],
         log=folder / "orthanc.log",
@@ -93,6 +98,13 @@ def _settings(orthanc: Orthanc, folder: Path, node_port: int) -> dict[str, Any]:
         "DicomModalities": {"GLIA": ["GLIA", "127.0.0.1", node_port]},
         "OverwriteInstances": False,
     }
+
+
+def _dicomweb() -> dict[str, Any]:
+    # Without whole metadata OHIF does not learn which series a SEG refers to, and shows nothing.
+    whole = {"StudiesMetadata": "Full", "SeriesMetadata": "Full"}
+    served = {"Enable": True, "Root": "/dicom-web/", "EnableWado": True, "WadoRoot": "/wado", **whole}
+    return {"Plugins": [str(require_file(DICOMWEB))], "DicomWeb": served}
 
 
 def _build_loopback_bind(folder: Path) -> Path:

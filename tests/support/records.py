@@ -46,6 +46,8 @@ JOB = Job(
     generation=0,
     calling_ae_title="A",
     notes=(),
+    refusal="",
+    failure="",
     state=JobState.WAITING,
     attempts=0,
     reason="",
@@ -57,7 +59,7 @@ JOB = Job(
 DELIVERY = Delivery(
     id=1,
     job_id=1,
-    result=Result(sop_instance_uid="2.25.1", sop_class_uid="", kind="SR", path=Path("x")),
+    result=Result(sop_instance_uid="2.25.1", sop_class_uid="", series_instance_uid="2.25", kind="SR", path=Path("x")),
     destination="PACS",
     state=DeliveryState.WAITING,
     attempts=0,
@@ -119,6 +121,7 @@ def new_job(
     generation: int = 0,
     study: str = "1.2.3",
     part: str = "",
+    refusal: str = "",
 ) -> NewJob:
     return NewJob(
         model=model,
@@ -126,6 +129,7 @@ def new_job(
         inputs=tuple(JobInput("flair", uid, part) for uid in series),
         generation=generation,
         calling_ae_title="PACS",
+        refusal=refusal,
     )
 
 
@@ -133,6 +137,7 @@ def result(sop: str = "1.2.3.9.1", kind: str = "SEG") -> Result:
     return Result(
         sop_instance_uid=sop,
         sop_class_uid="1.2.840.10008.5.1.4.1.1.66.4",
+        series_instance_uid=f"{sop}.0",
         kind=kind,
         path=Path(f"/data/results/{sop}.dcm"),
     )

@@ -18,6 +18,11 @@ def require_tool(name: str) -> str:
     return path if path else _do_without(f"{name} is not installed (make test installs it when run as root)")
 
 
+def require_file(path: Path, how: str = "make test installs it when run as root") -> Path:
+    """Return a file that an installed package brings, such as a plugin."""
+    return path if path.exists() else _do_without(f"{path} is not there ({how})")
+
+
 def require_data(relative: str) -> Path:
     """Return a file or folder of the acceptance data, which is no part of the repository."""
     folder = Path(os.environ.get("ACCEPTANCE_DATA", DATA)) / relative

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import Engine
 from support.builders import new_series
 from support.scu import encode_data_set
 
 from config.load import load_settings
-from config.settings import Settings
+from config.settings import Destination, Settings
 from db import queue, views
 from db.engine import reading
-from db.records import Job, JobInput, NewJob
+from db.records import Job, JobInput, NewJob, Result
 from node.receive import Receiver, StoreRequest
 from node.status import Status
 from node.storage import Storage
@@ -26,6 +26,12 @@ NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 def settings(**changes: object) -> Settings:
     """Return the default settings but for ``part__key=value``."""
     return load_settings(None, {f"GLIA_{name.upper()}": _as_text(value) for name, value in changes.items()})
+
+
+def destination(port: int, ae_title: str = "PACS", host: str = "127.0.0.1", **more: object) -> Destination:
+    """Return a destination with the default profile but for ``more``."""
+    (made,) = settings(destinations=[{"ae_title": ae_title, "host": host, "port": port} | more]).destinations
+    return made
 
 
 def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | None = None, at: datetime = NOW) -> str:
@@ -71,6 +77,12 @@ def only_job(engine: Engine, new: NewJob) -> Job:
     with reading(engine) as connection:
         (job,) = views.jobs_of_study(connection, new.study_instance_uid)
     return job
+
+
+def words_of(result: Result) -> str:
+    """Return all that a report says in sentences."""
+    elements = dcmread(result.path).iterall()
+    return " ".join(str(element.value) for element in elements if element.keyword == "TextValue")
 
 
 def _as_text(value: object) -> str:

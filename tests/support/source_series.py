@@ -24,6 +24,8 @@ GEOMETRY = Geometry(  # 0.5 mm along rows, 0.75 mm along columns, slices 5 mm ap
     slice_step=(-2.4, 3.2, 3.0),
     frame_of_reference_uid=FRAME_OF_REFERENCE,
 )
+SQUARE = replace(GEOMETRY, row_step=(-0.18, 0.24, -0.4))
+"""The same with square pixels: of others no diameters are sent, for viewers draw them wrong."""
 SCATTERED = (3, 0, 4, 1, 2)
 
 Edit = Callable[[Dataset], None]
@@ -44,12 +46,13 @@ def classic_volume(
     edit: Edit = as_is,
     sequence: str = "flair",
     frame_of_reference: str = FRAME_OF_REFERENCE,
+    geometry: Geometry = GEOMETRY,
 ) -> Volume:
     """Write one MR image per slice; ``edit`` makes each header odd."""
-    paths = write_series(folder, voxels=np.zeros(shape, np.uint16), geometry=GEOMETRY, sequence=sequence)
+    paths = write_series(folder, voxels=np.zeros(shape, np.uint16), geometry=geometry, sequence=sequence)
     for path in paths:
         _edit(path, edit)
-    return _volume(shape, [(path, 0) for path in paths], frame_of_reference)
+    return _volume(shape, [(path, 0) for path in paths], replace(geometry, frame_of_reference_uid=frame_of_reference))
 
 
 def enhanced_volume(
@@ -60,7 +63,8 @@ def enhanced_volume(
     voxels = np.zeros((max(slices) + 1, *SHAPE[1:]), np.uint16)
     path = write_multiframe(folder / "enhanced.dcm", voxels=voxels, geometry=GEOMETRY, frame_order=slices)
     _edit(path, _own_geometry if all_per_frame else edit)
-    return _volume(SHAPE, [(path, frame) for frame in order], FRAME_OF_REFERENCE)
+    geometry = replace(GEOMETRY, frame_of_reference_uid=FRAME_OF_REFERENCE)
+    return _volume(SHAPE, [(path, frame) for frame in order], geometry)
 
 
 def lopsided(shape: tuple[int, int, int] = SHAPE) -> NDArray[np.uint8]:
@@ -122,12 +126,12 @@ def _edit(path: Path, edit: Edit) -> None:
         header.save_as(path)
 
 
-def _volume(shape: tuple[int, int, int], frames: list[tuple[Path, int]], frame_of_reference: str) -> Volume:
+def _volume(shape: tuple[int, int, int], frames: list[tuple[Path, int]], geometry: Geometry) -> Volume:
     headers = [(pydicom.dcmread(path, stop_before_pixels=True), path, frame) for path, frame in frames]
     first = headers[0][0]
     return Volume(
         array=np.zeros(shape, np.float32),
-        geometry=replace(GEOMETRY, frame_of_reference_uid=frame_of_reference),
+        geometry=geometry,
         header=SeriesHeader(
             first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPClassUID, "MR", "FLAIR AX", "1", "flair"
         ),

@@ -5,7 +5,7 @@ import pytest
 
 from config.errors import SettingsError
 from config.load import load_settings
-from config.settings import Destination, Rule
+from config.settings import Rule
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_list_in_a_file_replaces_the_default_list(file: Path) -> None:
     settings = load_settings(file, {})
 
     assert settings.worker.models == ("one",)
-    assert settings.destinations == (Destination(ae_title="PACS", host="pacs", port=104),)
+    assert [(one.ae_title, one.host, one.port) for one in settings.destinations] == [("PACS", "pacs", 104)]
 
 
 def test_lists_and_tables_in_the_environment_are_json() -> None:
@@ -57,10 +57,44 @@ def test_lists_and_tables_in_the_environment_are_json() -> None:
         },
     )
 
-    assert settings.destinations == (Destination(ae_title="PACS", host="10.0.0.5", port=104),)
+    assert [(one.ae_title, one.host, one.port) for one in settings.destinations] == [("PACS", "10.0.0.5", 104)]
     assert settings.rules[0].destinations == ("PACS", "@caller")
     assert settings.listener.calling_ae_titles == ("MR1", "MR2")
     assert (settings.sender.batch, settings.sender.timeout_seconds) == (5, 30)
+
+
+def test_a_destination_has_what_the_profile_says_but_for_what_it_says_itself(file: Path) -> None:
+    file.write_text(
+        '[profile]\nsr_class = "comprehensive"\n[[destinations]]\nae_title = "A"\nhost = "a"\nport = 1\n'
+        '[[destinations]]\nae_title = "B"\nhost = "b"\nport = 2\nobjects = ["SR"]\nsr_class = "comprehensive 3d"\n'
+    )
+
+    settings = load_settings(file, {"GLIA_PROFILE__MAXIMUM_FRAMES": "300"})
+
+    told = [(one.objects, one.sr_class, one.maximum_frames) for one in settings.destinations]
+    assert told == [(settings.profile.objects, "comprehensive", 300), (("SR",), "comprehensive 3d", 300)]
+
+
+def test_a_wrong_value_of_a_destination_is_refused_where_it_stands() -> None:
+    lines = refusal(
+        GLIA_DESTINATIONS='[{"ae_title": "PACS", "host": "h", "port": 104, "objects": ["SEG", "SEG"], "sr_clas": "x"}]'
+    )
+
+    assert lines[1:] == [
+        '  destinations[0].objects = ["SEG", "SEG"] (environment variable GLIA_DESTINATIONS): '
+        "each must be there once, SEG is there 2 times",
+        '  destinations[0].sr_clas = "x" (environment variable GLIA_DESTINATIONS): '
+        "there is no such setting; did you mean destinations[0].sr_class?",
+    ]
+
+
+def test_a_wrong_value_of_the_profile_names_its_own_origin(file: Path) -> None:
+    file.write_text('[profile]\nseg_encoding = "jpeg"\n')
+
+    lines = refusal(file, GLIA_DESTINATIONS='[{"ae_title": "PACS", "host": "h", "port": 104}]')
+
+    assert len(lines) == 3
+    assert all(f'"jpeg" (file {file}): must be auto, binary or fractional' in line for line in lines[1:])
 
 
 def test_text_in_the_environment_stays_text_even_if_it_looks_like_a_number() -> None:

@@ -48,8 +48,8 @@ def test_processes_that_open_a_new_database_at_once_all_succeed(url: str) -> Non
 from db.engine import open_database
 with open_database({url!r}, 5).begin() as conn:
     conn.exec_driver_sql("INSERT INTO jobs (model, study_instance_uid, inputs, series_instance_uids, generation,"
-        "calling_ae_title, notes, state, attempts, reason, enqueued_at, not_before, report)"
-        "VALUES (hex(randomblob(8)), '', '[]', '', 0, '', '[]', 'waiting', 0, '', '', '', '')")
+        "calling_ae_title, notes, refusal, failure, state, attempts, reason, enqueued_at, not_before, report)"
+        "VALUES (hex(randomblob(8)), '', '[]', '', 0, '', '[]', '', '', 'waiting', 0, '', '', '', '')")
 """
     openers = [subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) for _ in range(3)]
 
@@ -85,17 +85,18 @@ def test_a_newer_schema_is_refused_and_left_alone(engine: Engine, url: str) -> N
         assert conn.exec_driver_sql("PRAGMA user_version").scalar_one() == schema.VERSION + 1
 
 
-def test_an_older_schema_is_refused_with_what_to_do_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, schema.VERSION - 1])
+def test_an_older_schema_is_refused_with_what_to_do_and_left_alone(tmp_path: Path, version: int) -> None:
     file = tmp_path / "glia.sqlite"
     with closing(sqlite3.connect(file)) as old:
         old.execute("CREATE TABLE series (series_instance_uid TEXT)")
-        old.execute("PRAGMA user_version=1")
+        old.execute(f"PRAGMA user_version={version}")
 
-    with pytest.raises(SchemaTooOld, match=rf"^{file}: schema version 1 .*needs version {schema.VERSION}.*move {file}"):
+    with pytest.raises(SchemaTooOld, match=rf"^{file}: schema version {version} .*{schema.VERSION};.*move {file}"):
         open_database(f"sqlite:///{file}", busy_timeout_seconds=1)
 
     with closing(sqlite3.connect(file)) as old:
-        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        assert old.execute("PRAGMA user_version").fetchone() == (version,)
         assert old.execute("SELECT name FROM sqlite_master").fetchall() == [("series",)]
 
 

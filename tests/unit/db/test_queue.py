@@ -40,6 +40,8 @@ def test_a_job_comes_back_as_it_was_asked_for(engine: Engine) -> None:
             generation=2,
             calling_ae_title="PACS",
             notes=(),
+            refusal="",
+            failure="",
             state=JobState.RUNNING,
             attempts=1,
             reason="",
@@ -123,7 +125,7 @@ def test_a_heartbeat_keeps_the_job(engine: Engine) -> None:
         assert claim(conn, "w2", seconds=100) is not None
 
 
-def test_a_job_that_kills_its_workers_fails_with_the_reason(engine: Engine) -> None:
+def test_a_job_that_kills_its_workers_waits_to_be_reported(engine: Engine) -> None:
     with engine.begin() as conn:
         queue.enqueue(conn, new_job(), NOW)
         for attempt in range(3):
@@ -132,13 +134,44 @@ def test_a_job_that_kills_its_workers_fails_with_the_reason(engine: Engine) -> N
         assert queue.fail_killers(conn, after(179), maximum_attempts=3) == ()
         assert queue.fail_killers(conn, after(180), maximum_attempts=4) == ()
         assert look(conn).state is JobState.RUNNING
-        assert queue.fail_killers(conn, after(180), maximum_attempts=3) == (look(conn),)
+        assert queue.fail_killers(conn, after(180), maximum_attempts=3) == ()
 
-        assert claim(conn, "w3", seconds=180) is None
-        assert look(conn).state is JobState.FAILED
-        assert look(conn).reason == "its worker died in attempt 3, the last allowed"
-        assert look(conn).finished_at == after(180)
-        assert not queue.finish(conn, look(conn).id, "w2", "{}", after(181))
+        got = claimed(conn, "w3", seconds=180)
+        assert got.failure == "its worker died in attempt 3, the last allowed"
+        assert not queue.finish(conn, got.id, "w2", "{}", after(181))
+        assert queue.fail(conn, got.id, "w3", got.failure, after(182))
+
+
+def test_a_job_whose_report_kills_the_worker_too_fails_with_the_reason(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        claimed(conn)
+        queue.fail_killers(conn, after(60), maximum_attempts=1)
+        claimed(conn, seconds=60)
+
+        assert queue.fail_killers(conn, after(119), maximum_attempts=1) == ()
+        assert queue.fail_killers(conn, after(120), maximum_attempts=1) == (look(conn),)
+
+        got = look(conn)
+        assert (got.state, got.finished_at) == (JobState.FAILED, after(120))
+        assert got.reason == "its worker died in attempt 1, the last allowed"
+        assert claim(conn, seconds=1000) is None
+
+
+def test_a_job_put_off_with_its_failure_keeps_it(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        queue.postpone(conn, claimed(conn).id, "w1", "disk full", after(1), "slices are missing")
+        queue.postpone(conn, claimed(conn, seconds=1).id, "w1", "disk full", after(2))
+
+        assert (look(conn).reason, look(conn).failure) == ("disk full", "slices are missing")
+
+
+def test_a_job_can_be_refused_from_the_start(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(refusal="lacks T2"), NOW)
+
+        assert claimed(conn).refusal == "lacks T2"
 
 
 def test_a_finished_job_keeps_its_report_and_is_not_claimed_again(engine: Engine) -> None:

@@ -37,6 +37,43 @@ def test_a_study_is_shown_with_its_series_jobs_and_deliveries_only(engine: Engin
     assert [one.job_id for one in deliveries] == [one.id for one in jobs]
 
 
+def analysed(conn: Connection, number: int, *destinations: str, model: str = "segment", study: str = "1.1") -> int:
+    """Enqueue a job and let it leave a SEG, a report and measurements named after it."""
+    job_id = queue.enqueue(conn, new_job(series=(f"1.1.{number}",), model=model, study=study), NOW)
+    assert job_id is not None
+    made = [result(f"{number}.{n}", kind) for n, kind in enumerate(("MEASUREMENTS", "SEG", "SR"))]
+    outbox.owe(conn, job_id, made, destinations, NOW)
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("destinations", "found"),
+    [
+        (("PACS",), ("2.2", "2.0")),
+        (("ARCHIVE",), ("1.2", "1.0")),
+        (("PACS", "ARCHIVE"), ("2.2", "2.0")),
+        (("ELSEWHERE",), ()),
+        ((), ("3.2", "3.0")),
+    ],
+)
+def test_the_reports_before_a_job_are_those_of_the_newest_of_its_model_and_study_that_went_there(
+    engine: Engine, destinations: tuple[str, ...], found: tuple[str, ...]
+) -> None:
+    with engine.begin() as conn:
+        analysed(conn, 1, "PACS", "ARCHIVE")
+        analysed(conn, 2, "PACS")
+        analysed(conn, 3)
+        analysed(conn, 4, "PACS", model="classify")
+        analysed(conn, 5, "PACS", study="1.2")
+        asking = analysed(conn, 6, "PACS")
+        analysed(conn, 7, "PACS")
+        (job,) = (one for one in views.jobs_of_study(conn, "1.1") if one.id == asking)
+
+        before = views.results_before(conn, job, ("SR", "MEASUREMENTS"), destinations)
+
+    assert tuple(one.sop_instance_uid for one in before) == found
+
+
 def test_everything_is_counted_by_state_and_every_state_is_named(engine: Engine) -> None:
     with engine.begin() as conn:
         inbox.receive(conn, instance(sop="1.1.1", series="1.1"))

@@ -1,9 +1,14 @@
+from dataclasses import replace
+
 import pytest
 from pydicom.sr import codedict
 from pydicom.sr.coding import Code
 from support.source_series import class_findings, classic_volume, lopsided, mask_findings
 
 from dicom_io import codes
+from dicom_io.errors import MissingSlices
+from dicom_io.findings import Score
+from inference.errors import UnsuitableCase
 
 
 def _group(cid: int) -> set[Code]:
@@ -16,6 +21,12 @@ IN_GROUPS = [
     (codes.LESION, 7159),
     (codes.NEOPLASM, 7159),
     (codes.REPORT_TITLE, 7021),
+    (codes.MEASUREMENTS_TITLE, 7021),
+    (codes.CENTRE_OF_MASS, 219),
+    (codes.MILLIMETRE, 7460),
+    (codes.COVERAGE_INCOMPLETE, 6315),
+    (codes.INCOMPLETE_STUDY, 6314),
+    (codes.SUBTYPES["astrocytoma"], 639),
     (codes.PROCEDURE, 100),
     (codes.WITH_FINDINGS, 6047),
     (codes.WITHOUT_FINDINGS, 6047),
@@ -49,8 +60,42 @@ def test_no_tumour_is_no_finding() -> None:
     assert codes.NO_TUMOUR not in codes.CLASSES
 
 
-def test_each_answer_has_its_own_summary_and_state() -> None:
-    assert len(set(codes.SUMMARY_OF.values())) == len(set(codes.STATE_OF.values())) == 3
+def test_each_answer_has_its_own_summary_and_state(tmp_path) -> None:
+    findings = class_findings(classic_volume(tmp_path))
+    answers = [replace(findings, present=present) for present in (True, False, None)]
+
+    assert [codes.summary(one).value for one in answers] == ["111242", "111241", "111245"]
+    assert len(set(codes.STATE_OF.values())) == 3
+
+
+@pytest.mark.parametrize("code", [codes.LONG_AXIS, codes.SHORT_AXIS], ids=lambda code: code.meaning)
+def test_axes_are_codes_of_the_standard_by_the_names_that_viewers_look_for(code: Code) -> None:
+    group = {one.value: one.meaning for one in _group(7470)}
+
+    assert group[code.value].lower() == code.meaning.lower()
+    assert code.meaning.istitle()
+
+
+def test_every_class_answers_one_question() -> None:
+    answers = [label for group in codes.QUESTIONS.values() for label in group]
+
+    assert sorted(answers) == sorted(codes.CLASSES)
+    assert len({code.value for code in codes.CLASSES.values()}) == len(codes.CLASSES) == 9
+
+
+@pytest.mark.parametrize("label", ["grade_3", "oligoastrocytoma"])
+def test_a_model_that_is_asked_of_a_glioma_succeeds_without_saying_whether_there_is_one(tmp_path, label: str) -> None:
+    findings = replace(class_findings(classic_volume(tmp_path)), present=None, scores=(Score(label, 0.7),))
+
+    assert codes.asks_of_glioma(findings)
+    assert codes.sought(findings) == codes.TUMOUR_TYPES["glioma"]
+    assert codes.summary(findings) == codes.WITH_FINDINGS
+
+
+def test_reasons_are_named_by_errors_that_exist() -> None:
+    names = {error.__name__ for error in (MissingSlices, UnsuitableCase)}
+
+    assert set(codes.REASONS) == names
 
 
 @pytest.mark.parametrize("ask", [codes.segment_codes, codes.class_code])

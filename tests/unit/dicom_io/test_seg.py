@@ -19,8 +19,10 @@ from support.source_series import (
 from dicom_io.context import Context
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Mask, Segment
-from dicom_io.seg import build_seg, fits_bits
+from dicom_io.profile import Profile
+from dicom_io.seg import build_seg
 from dicom_io.sources import read_sources
+from dicom_io.verify_seg import verify_seg
 from dicom_io.volume import Volume
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
@@ -105,14 +107,6 @@ def test_one_series_is_referred_to_with_each_of_its_images_once(tmp_path, make, 
     assert len(series.ReferencedInstanceSequence) == len(seg.SourceImageSequence) == images
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "fits"),
-    [(288, 288, True), (256, 256, True), (187, 181, False), (200, 205, False), (3, 8, False), (2, 8, True)],
-)
-def test_only_a_matrix_of_whole_bytes_is_packed_in_bits(rows: int, columns: int, fits: bool) -> None:
-    assert fits_bits(rows, columns) is fits
-
-
 def test_a_matrix_of_whole_bytes_is_binary(tmp_path) -> None:
     seg = _build(classic_volume(tmp_path))
 
@@ -126,6 +120,27 @@ def test_another_matrix_is_fractional_with_nothing_between_0_and_255(tmp_path, s
     assert (seg.SegmentationType, seg.SegmentationFractionalType) == ("FRACTIONAL", "OCCUPANCY")
     assert (seg.BitsAllocated, seg.MaximumFractionalValue) == (8, 255)
     assert set(np.unique(seg.pixel_array)) == {0, 255}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shape", "kind", "values"),
+    [
+        ("binary", (5, 11, 13), "BINARY", {0, 1}),
+        ("binary", (5, 12, 16), "BINARY", {0, 1}),
+        ("fractional", (5, 12, 16), "FRACTIONAL", {0, 255}),
+        ("fractional", (5, 11, 13), "FRACTIONAL", {0, 255}),
+    ],
+)
+def test_a_profile_has_bits_or_bytes_whatever_the_matrix(tmp_path, encoding, shape, kind, values) -> None:
+    volume = classic_volume(tmp_path, shape=shape)
+    context = replace(_context(volume, lopsided(shape)), profile=Profile(seg_encoding=encoding))
+    assert context.findings.mask is not None
+
+    seg = build_seg(context, context.findings.mask)
+
+    assert seg.SegmentationType == kind
+    assert set(np.unique(seg.pixel_array)) == values
+    assert len(seg.PixelData) % 2 == 0
 
 
 def test_an_odd_number_of_bytes_is_padded_with_a_zero(tmp_path) -> None:
@@ -159,6 +174,23 @@ def test_a_segment_without_voxels_is_listed_all_the_same(tmp_path) -> None:
 
     assert [int(s.SegmentNumber) for s in seg.SegmentSequence] == [1, 2]
     assert seg.NumberOfFrames == 2
+
+
+@pytest.mark.parametrize("make", [classic_volume, enhanced_volume])
+def test_segments_that_lie_on_one_slice_name_the_same_image(tmp_path, make) -> None:
+    volume = make(tmp_path)
+    array = lopsided()
+    array[1, 7:9, 3:10] = 2
+    two = (Segment(1, "flair_abnormality"), Segment(2, "flair_abnormality"))
+    mask = Mask(array, two, volume.header.series_instance_uid)
+    context = _context(volume, array)
+
+    seg = build_seg(replace(context, findings=replace(context.findings, mask=mask)), mask)
+
+    images = [group.DerivationImageSequence[0].SourceImageSequence[0] for group in seg.PerFrameFunctionalGroupsSequence]
+    named = [image.ReferencedSOPInstanceUID for image in images]
+    assert sorted(named) == sorted(volume.sources[slice_].sop_instance_uid for slice_ in (1, 3, 1))
+    verify_seg(_bytes(seg), volume, mask)
 
 
 def test_a_segment_says_what_it_is_who_drew_it_and_in_which_colour(tmp_path) -> None:

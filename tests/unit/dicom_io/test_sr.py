@@ -1,6 +1,9 @@
+from dataclasses import replace
 from datetime import datetime
+from io import BytesIO
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom import Dataset
 from support.source_series import (
@@ -12,9 +15,11 @@ from support.source_series import (
     mask_findings,
 )
 
-from dicom_io.context import Context
+from dicom_io.context import Context, Predecessor
 from dicom_io.equipment import Equipment
-from dicom_io.findings import Findings
+from dicom_io.findings import Findings, Score
+from dicom_io.measure import diameters
+from dicom_io.profile import Profile
 from dicom_io.seg import build_seg
 from dicom_io.sources import read_sources
 from dicom_io.sr import build_report
@@ -24,10 +29,14 @@ AT = datetime(2026, 1, 2, 3, 4, 5)
 HERE = Equipment(site="north", serial="0001")
 
 
-def _report(findings: Findings, *volumes: Volume) -> Dataset:
+def _context(findings: Findings, *volumes: Volume) -> Context:
     case = case_of(*volumes)
     sources = {v.header.series_instance_uid: read_sources(v) for v in case.volumes.values()}
-    context = Context(case, findings, HERE, AT, sources)
+    return Context(case, findings, HERE, AT, sources)
+
+
+def _report(findings: Findings, *volumes: Volume) -> Dataset:
+    context = _context(findings, *volumes)
     drawn = findings.mask is not None and findings.mask.array.any()
     return build_report(context, build_seg(context, findings.mask) if drawn and findings.mask else None)
 
@@ -47,7 +56,13 @@ def _name(item: Dataset) -> str:
 
 
 def _groups(report: Dataset) -> list[dict[str, object]]:
-    return [{_name(i): _value(i) for i in group.ContentSequence} for group in _named(report, "Measurement Group")]
+    """Name and value of the items of each group; comments are joined by lines."""
+    groups = []
+    for group in _named(report, "Measurement Group"):
+        items = {_name(item): _value(item) for item in group.ContentSequence}
+        comments = [str(_value(item)) for item in group.ContentSequence if _name(item) == "Comment"]
+        groups.append(items | ({"Comment": "\n".join(comments)} if comments else {}))
+    return groups
 
 
 def _value(item: Dataset) -> object:
@@ -77,16 +92,27 @@ def test_a_found_lesion_is_said_with_its_certainty_and_its_volume(tmp_path) -> N
     assert segment["Referenced Segment"] == 1
 
 
+def test_the_segment_is_measured_in_plane(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+
+    segment = _groups(_report(mask_findings(volume, lopsided()), volume))[1]
+
+    longest = diameters(lopsided() > 0, volume.geometry)
+    assert longest is not None
+    assert (longest.long_mm, longest.short_mm) > (5, 2)
+    assert segment["Long Axis"] == f"{longest.long_mm:.1f} mm".replace(".0 ", " ")
+    assert segment["Short Axis"] == f"{longest.short_mm:.1f} mm".replace(".0 ", " ")
+
+
 def test_the_segment_is_placed_in_words(tmp_path) -> None:
     volume = classic_volume(tmp_path)
     x, y, z = np.mean([volume.geometry.position(i) for i in np.argwhere(lopsided())], axis=0)
     assert (x < 0, y > 0, z < 0) == (True, True, True)
 
-    comment = _groups(_report(mask_findings(volume, lopsided()), volume))[1]["Comment"]
+    comment = str(_groups(_report(mask_findings(volume, lopsided()), volume))[1]["Comment"])
 
-    assert comment == (
-        f"On 2 of 5 slices; centre of mass at {-x:.0f} R, {y:.0f} P, {-z:.0f} I (mm, patient coordinates)."
-    )
+    assert comment.startswith("On 2 of 5 slices; axes on Image 2, ")
+    assert f"Centre of mass: R {-x:.1f}, P {y:.1f}, F {-z:.1f} mm (patient coordinates)." in comment
 
 
 def test_nothing_found_is_said_aloud(tmp_path) -> None:
@@ -127,10 +153,32 @@ def test_the_comment_holds_the_sentence_and_the_research_notice(tmp_path) -> Non
 
     comment = str(_groups(_report(mask_findings(volume, lopsided()), volume))[0]["Comment"])
 
-    assert comment == (
-        "FLAIR abnormality on 2 slices. Scores: flair abnormality 93.4%. Certainty is the score for presence, "
-        "not calibrated. Research use only, not a medical device."
-    )
+    assert comment.splitlines() == [
+        "FLAIR abnormality on 2 slices. Scores: flair abnormality 93.4%.",
+        "Certainty is the model's own score, not calibrated. Research use only, not a medical device.",
+    ]
+
+
+def test_what_became_of_the_case_is_noted(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    context = replace(_context(class_findings(volume), volume), case=replace(case_of(volume), notes=("T1 left out.",)))
+
+    comment = str(_groups(build_report(context, None))[0]["Comment"])
+
+    assert "Note: T1 left out." in comment.splitlines()
+
+
+@pytest.mark.parametrize(("character_set", "written"), [("ISO_IR 192", "头颅 left out"), ("ISO_IR 100", "?? left out")])
+def test_words_that_the_character_set_lacks_are_not_lost_silently(tmp_path, character_set: str, written: str) -> None:
+    volume = classic_volume(tmp_path, edit=lambda header: setattr(header, "SpecificCharacterSet", character_set))
+    noted = replace(case_of(volume), notes=("头颅 left out",))
+    context = replace(_context(class_findings(volume), volume), case=noted)
+    buffer = BytesIO()
+    build_report(context, None).save_as(buffer)
+
+    comment = str(_groups(pydicom.dcmread(BytesIO(buffer.getvalue())))[0]["Comment"])
+
+    assert f"Note: {written}." in comment
 
 
 def test_a_model_that_cannot_say_is_undetermined(tmp_path) -> None:
@@ -143,7 +191,102 @@ def test_a_model_that_cannot_say_is_undetermined(tmp_path) -> None:
 
     assert study["Neoplasm"] == "Undetermined"
     assert "Certainty of Finding" not in study
-    assert str(study["Comment"]).startswith("Why. Certainty")
+    assert str(study["Comment"]).startswith("Why.\nCertainty")
+
+
+def _scored(volume: Volume, present: bool | None, **scores: float) -> Findings:
+    """What a model of these labels says of a volume."""
+    return replace(
+        class_findings(volume), present=present, scores=tuple(Score(label, value) for label, value in scores.items())
+    )
+
+
+def test_a_detection_says_present_or_not_once_and_how_surely(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+
+    (found,) = _groups(_report(_scored(volume, True, tumour=0.9, no_tumour=0.1), volume))
+    (free,) = _groups(_report(_scored(volume, False, tumour=0.2, no_tumour=0.8), volume))
+
+    assert (found["Finding"], found["Neoplasm"], found["Certainty of Finding"]) == ("Neoplasm", "Present", "90 %")
+    assert (free["Finding"], free["Neoplasm"], free["Certainty of Finding"]) == ("Neoplasm", "Absent", "20 %")
+
+
+@pytest.mark.parametrize("present", [None, True])
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"grade_2": 0.3, "grade_3": 0.7}, [("WHO Grade 3 Glioma", "70 %"), ("WHO Grade 2 Glioma", "30 %")]),
+        (
+            {"astrocytoma": 0.2, "oligoastrocytoma": 0.5, "oligodendroglioma": 0.3},
+            [("Oligoastrocytoma", "50 %"), ("Oligodendroglioma", "30 %"), ("Astrocytoma", "20 %")],
+        ),
+    ],
+    ids=["grade", "subtype"],
+)
+def test_grade_and_subtype_are_said_of_a_glioma_and_not_that_there_is_one(tmp_path, present, scores, said) -> None:
+    volume = classic_volume(tmp_path)
+
+    study, *classes = _groups(_report(_scored(volume, present, **scores), volume))
+
+    assert study["Finding"] == "Glioma"
+    assert study["CAD Processing and Findings Summary"] == "All algorithms succeeded; with findings"
+    assert not {"Glioma", "Neoplasm", "Certainty of Finding"} & study.keys()
+    assert [(one["Finding"], one["Certainty of Finding"]) for one in classes] == said
+
+
+def test_a_segment_without_a_seg_keeps_its_numbers(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    context = _context(mask_findings(volume, lopsided()), volume)
+
+    with_seg = _groups(_report(mask_findings(volume, lopsided()), volume))[1]
+    without = _groups(build_report(replace(context, profile=Profile(objects=("SR",))), None))[1]
+
+    assert "Referenced Segment" not in without
+    assert {name: with_seg[name] for name in without} == without
+    assert {"Volume", "Long Axis", "Short Axis", "Finding", "Tracking Unique Identifier"} <= without.keys()
+
+
+def test_a_seg_of_too_many_frames_is_missed_in_words(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    context = replace(_context(mask_findings(volume, lopsided()), volume), profile=Profile(maximum_frames=1))
+
+    comment = str(_groups(build_report(context, None))[0]["Comment"])
+
+    assert "The segmentation object is left out: it has 2 frames, its destination takes 1 at most." in comment
+
+
+def test_a_destination_that_wants_comprehensive_sr_gets_it(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    context = _context(class_findings(volume), volume)
+
+    plain = build_report(replace(context, profile=Profile(sr_class="comprehensive")), None)
+
+    assert plain.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.33"
+    assert _groups(plain) == _groups(build_report(context, None))
+
+
+def test_replaced_documents_are_named_by_study_and_series(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    old = [
+        Predecessor("1.2", series, "1.2.840.10008.5.1.4.1.1.88.34", uid)
+        for series, uid in (("1.3", "1.4"), ("1.5", "1.6"))
+    ]
+    context = replace(_context(class_findings(volume), volume), predecessors=tuple(old))
+
+    (study,) = build_report(context, None).PredecessorDocumentsSequence
+
+    assert study.StudyInstanceUID == "1.2"
+    assert [s.SeriesInstanceUID for s in study.ReferencedSeriesSequence] == ["1.3", "1.5"]
+    assert [s.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for s in study.ReferencedSeriesSequence] == [
+        "1.4",
+        "1.6",
+    ]
+
+
+def test_a_report_that_replaces_nothing_names_nothing(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+
+    assert "PredecessorDocumentsSequence" not in _report(class_findings(volume), volume)
 
 
 def test_viewers_print_every_value_with_its_name(tmp_path) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from support.records import candidate
 
 from dicom_io.candidate import Candidate
-from node.candidates import from_text, geometry, recognition, to_text
+from node.candidates import defective_in, from_text, geometry, recognition, to_text
 
 FULL = candidate(
     part="echo 2 (TE 90 ms)",
@@ -37,3 +37,11 @@ def test_a_volume_is_described_by_sequence_and_geometry() -> None:
 
 def test_what_is_no_volume_has_no_geometry() -> None:
     assert geometry(REFUSED) == ""
+
+
+def test_which_are_defective_is_kept_beside_them() -> None:
+    text = to_text([FULL, REFUSED], [REFUSED])
+
+    assert from_text(text) == (FULL, REFUSED)
+    assert defective_in(text) == (REFUSED,)
+    assert defective_in(to_text([FULL, REFUSED])) == ()

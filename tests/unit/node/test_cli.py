@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import structlog
 from sqlalchemy import create_engine
 from support.builders import write_series
+from support.pacs import running_pacs
+from support.process import free_port
 from typer.testing import CliRunner
 
 from node.cli import app
@@ -52,7 +55,7 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert json.loads(run("config", GLIA_CONFIG=str(file))[1])["listener"]["port"] == 104
 
 
-@pytest.mark.parametrize("command", [*ROOMS, "status", "config", "explain 1.2", "inspect ."])
+@pytest.mark.parametrize("command", [*ROOMS, "status", "config", "explain 1.2", "inspect .", "send-test-objects P"])
 def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(command: str) -> None:
     status, text = run(*command.split(), GLIA_LISTENER__PORT="70000")
 
@@ -123,3 +126,33 @@ def test_the_command_line_starts_without_tensorflow() -> None:
     program = "import sys, node.cli; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+def test_test_objects_go_to_a_destination_of_the_settings_only() -> None:
+    status, text = run("send-test-objects", "NOWHERE", GLIA_DESTINATIONS=destinations(104))
+
+    assert (status, text) == (2, "NOWHERE is no destination; there are: PACS\n")
+
+
+def test_test_objects_arrive_and_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = {"GLIA_STORAGE__FOLDER": str(tmp_path / "data")}
+    with running_pacs() as pacs:
+        status, text = run("send-test-objects", "PACS", GLIA_DESTINATIONS=destinations(pacs.port), **environment)
+
+    assert status == 0, text
+    assert f"{len(pacs.received)} of {len(pacs.received)} objects were taken" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pacs_that_is_down_makes_the_test_fail() -> None:
+    status, text = run(
+        "send-test-objects", "PACS", GLIA_DESTINATIONS=destinations(free_port()), GLIA_PROFILE__OBJECTS='["SR"]'
+    )
+
+    assert status == 1
+    assert "0 of " in text
+
+
+def destinations(port: int) -> str:
+    return json.dumps([{"ae_title": "PACS", "host": "127.0.0.1", "port": port}])

@@ -118,7 +118,7 @@ def test_looks_at_a_waiting_study_read_no_file_and_plan_nothing_until_its_time(e
         assert [looking.look(seconds(time)) for time in (21, 22, 3599, 3600, 3601)] == [0, 0, 0, 1, 0]
 
     assert surveyed == [6]
-    assert len(lines) == 1
+    assert [line["event"] for line in lines] == ["failure to be reported", "series complete, nothing to do"]
 
 
 def test_a_series_that_is_still_arriving_is_left_alone(engine: Engine, tmp_path: Path) -> None:
@@ -214,12 +214,73 @@ def test_what_was_waited_for_in_vain_is_said_and_still_used_when_it_comes(
     looking.look(seconds(3600))
 
     series, jobs = state(engine, flair)
-    assert (series.state, series.waiting_until, jobs) == (SeriesState.REFUSED, None, ())
+    assert (series.state, series.waiting_until) == (SeriesState.REFUSED, None)
     assert series.reason == "pair lacks T2: nothing more of the study came until 04:04:05 UTC"
+    assert [(job.refusal, job.inputs) for job in jobs] == [
+        (series.reason.removeprefix("pair "), (JobInput("flair", flair),))
+    ]
     t2 = receive_series(engine, tmp_path, of(study, "t2"), at=seconds(7200))
     looking.look(seconds(7210))
-    assert inputs(engine, flair) == [("pair", (JobInput("flair", flair), JobInput("t2", t2)))]
+    _, analysis = state(engine, flair)[1]
+    assert (analysis.inputs, analysis.refusal) == ((JobInput("flair", flair), JobInput("t2", t2)), "")
     assert state(engine, flair)[0].state == SeriesState.ENQUEUED
+
+
+def test_what_a_model_lacks_is_reported_once_however_often_the_study_is_planned(
+    engine: Engine, tmp_path: Path, study: str
+) -> None:
+    looking = completion(engine, needs=[PAIR])
+    flair = receive_series(engine, tmp_path, of(study, "flair"))
+    for number in range(1, 4):  # each renews the wait, and each wait is in vain
+        looking.look(seconds(5000 * number - 1000))
+        looking.look(seconds(5000 * number - 10))
+        receive_series(engine, tmp_path, of(study, "t1"), at=seconds(5000 * number))
+
+    assert [job.generation for job in state(engine, flair)[1]] == [0]
+
+
+def test_a_series_that_is_no_volume_is_reported_and_again_when_further_instances_do_not_help(
+    engine: Engine, tmp_path: Path
+) -> None:
+    slices = new_series(slices=8)
+    uid = receive_series(engine, tmp_path, slices[:2] + slices[4:5])
+    completion(engine).look(LATER)
+    receive_series(engine, tmp_path, slices[5:6], at=LATER)
+    completion(engine).look(LATER + timedelta(seconds=20))
+
+    series, jobs = state(engine, uid)
+    assert series.state == SeriesState.REFUSED
+    assert [(job.generation, job.inputs, bool(job.refusal)) for job in jobs] == [
+        (0, (JobInput("flair", uid),), True),
+        (1, (JobInput("flair", uid),), True),
+    ]
+    assert jobs[1].refusal == f"lacks FLAIR; series 1 FLAIR AX: {series.reason}"
+
+    receive_series(engine, tmp_path, slices, at=LATER + timedelta(seconds=30))
+    completion(engine).look(LATER + timedelta(seconds=60))
+    assert [(job.generation, job.refusal) for job in state(engine, uid)[1][2:]] == [(2, "")]
+    assert state(engine, uid)[0].state == SeriesState.ENQUEUED
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"SeriesDescription": "FLAIR KNEE", "BodyPartExamined": "KNEE"}, {"ImageType": ["DERIVED", "PRIMARY", "MIP"]}],
+)
+def test_what_no_model_may_see_is_not_reported(engine: Engine, tmp_path: Path, more: dict[str, object]) -> None:
+    uid = receive_series(engine, tmp_path, new_series(**more))
+
+    completion(engine).look(LATER)
+
+    series, jobs = state(engine, uid)
+    assert (series.state, jobs) == (SeriesState.REFUSED, ())
+
+
+def test_nothing_is_reported_where_the_settings_say_so(engine: Engine, tmp_path: Path) -> None:
+    uid = receive_series(engine, tmp_path, new_series(slices=2))
+
+    Completion(engine, settings().completion, [SEGMENT], survey, NOW, report_refusals=False).look(LATER)
+
+    assert state(engine, uid)[1] == ()
 
 
 def test_another_series_of_the_study_renews_the_wait(engine: Engine, tmp_path: Path, study: str) -> None:
@@ -313,7 +374,8 @@ def test_a_series_that_becomes_unreadable_is_refused_though_its_older_state_has_
     completion(engine, look_at=lambda _: broken).look(LATER + timedelta(seconds=20))
 
     series, jobs = state(engine, uid)
-    assert (series.state, series.reason, len(jobs)) == (SeriesState.REFUSED, "sheared", 1)
+    assert (series.state, series.reason, len(jobs)) == (SeriesState.REFUSED, "sheared", 2)
+    assert [job.refusal for job in jobs] == ["", "lacks FLAIR; series 1 FLAIR: sheared"]
 
 
 def test_a_series_no_model_wants_is_refused_with_the_reason(engine: Engine, tmp_path: Path) -> None:
@@ -385,3 +447,22 @@ def test_no_log_line_names_the_patient(engine: Engine, tmp_path: Path) -> None:
 
     assert lines
     assert "secret" not in str(lines).lower()
+
+
+def test_a_volume_that_is_called_otherwise_later_is_not_analysed_again(
+    engine: Engine, tmp_path: Path, study: str
+) -> None:
+    both = Need("both", (Input(("t1c", "t1")),))
+    later = receive_series(engine, tmp_path, of(study, "t1", SeriesDescription="AX T1", **acquired_at("10:30:00")))
+    completer = completion(engine, needs=(both,))
+    completer.look(seconds(60))
+    earlier = of(study, "t1", SeriesDescription="AX T1", **acquired_at("10:10:00"))
+    receive_series(engine, tmp_path, earlier, at=seconds(100))
+
+    completer.look(seconds(160))
+
+    assert [used for _, used in inputs(engine, later)] == [(JobInput("t1", later),)]
+
+
+def acquired_at(time: str) -> dict[str, object]:
+    return {"AcquisitionDateTime": f"20260110{time.replace(':', '')}"}

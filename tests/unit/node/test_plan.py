@@ -29,6 +29,9 @@ T2 = candidate("1.6", "t2")
 OTHER = candidate("1.7", "other")
 SAGITTAL = candidate("1.8", "flair", plane="sagittal")
 BROKEN = candidate("1.9", "flair", reason="slices 3 and 4 of 24 are 10 mm apart, the others 5 mm")
+WORSE = candidate("1.10", "flair", reason="sheared")
+KNEE = candidate("1.11", "flair", reason="it shows the knee")
+T1_BROKEN = candidate("1.12", "t1", reason="sheared")
 ECHOES = (candidate("1.2", "t2", part="echo 2 (TE 90 ms)"), candidate("1.2", "other", part="echo 1 (TE 20 ms)"))
 
 
@@ -199,6 +202,41 @@ def test_times_are_told_in_the_zone_of_now() -> None:
 
     assert isinstance(decision, Wait)
     assert decision.sentence == "subtype waits for T2 until 14:00 CET"
+
+
+@pytest.mark.parametrize(
+    ("there", "need", "seconds", "reported"),
+    [
+        pytest.param([T2], SEGMENT, 3600, (), id="nothing it wants is there"),
+        pytest.param([KNEE], SEGMENT, 3600, (), id="what it wants is not for any model"),
+        pytest.param([FLAIR], SUBTYPE, 3600, ("1.3",), id="it waited in vain"),
+        pytest.param([BROKEN], SEGMENT, 0, ("1.9",), id="what it wants is no volume"),
+        pytest.param([BROKEN], CLASSIFY, 0, (), id="what another wants is no volume"),
+        pytest.param([BROKEN, WORSE], SEGMENT, 0, ("1.10",), id="two are no volumes"),
+        pytest.param([BROKEN, T1], SUBTYPE, 3600, ("1.9", "1.4"), id="one is there, the other no volume"),
+        pytest.param([BROKEN], GRADE, 0, ("1.9",), id="what it can do without is not missed"),
+        pytest.param([T1_BROKEN], CLASSIFY, 0, ("1.12",), id="the second choice is no volume"),
+    ],
+)
+def test_a_model_that_wanted_something_of_the_study_and_is_not_asked_is_reported(
+    there: list[Candidate], need: Need, seconds: float, reported: tuple[str, ...]
+) -> None:
+    defective = [Place.of(one) for one in (BROKEN, WORSE, T1_BROKEN)]
+
+    (decision,) = plan(there, [need], clock(seconds), defective).decisions
+
+    assert isinstance(decision, Refuse)
+    assert tuple(one.series_instance_uid for one in decision.reported) == reported
+
+
+def test_a_report_says_what_is_missing_how_long_was_waited_and_what_is_no_volume() -> None:
+    (decision,) = plan([BROKEN, T1, T1C, T2], [SUBTYPE], clock(3600), [Place.of(BROKEN)]).decisions
+
+    assert isinstance(decision, Refuse)
+    assert decision.reason == (
+        "lacks FLAIR: nothing more of the study came until 13:00 UTC; "
+        "series 9 FLAIR: slices 3 and 4 of 24 are 10 mm apart, the others 5 mm"
+    )
 
 
 @given(

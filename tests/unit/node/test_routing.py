@@ -1,7 +1,12 @@
 """Where results go."""
 
+import pytest
+
 from config.settings import Rule
-from node.routing import destinations_for
+from dicom_io.profile import Profile
+from node.routing import Route, Routes, destinations_for
+
+PLAIN, SMALL = Profile(), Profile(objects=("SR",))
 
 
 def rule(caller: str, model: str, *destinations: str) -> Rule:
@@ -26,3 +31,21 @@ def test_without_a_matching_rule_results_stay_here() -> None:
 
 def test_a_destination_named_twice_gets_a_result_once() -> None:
     assert destinations_for("PACS", "segment", [rule("*", "*", "PACS", "@caller")]) == ("PACS",)
+
+
+@pytest.mark.parametrize(
+    ("destinations", "routes"),
+    [
+        (("A",), (Route(("A",), SMALL),)),
+        (("A", "B", "C"), (Route(("A", "C"), SMALL), Route(("B",), PLAIN))),
+        (("B", "@caller"), (Route(("B", "SCANNER"), PLAIN),)),
+        ((), (Route((), PLAIN),)),
+    ],
+    ids=["one", "two that want the same and one that does not", "one without an address", "none"],
+)
+def test_destinations_that_want_the_same_share_a_route(
+    destinations: tuple[str, ...], routes: tuple[Route, ...]
+) -> None:
+    chosen = Routes((rule("*", "*", *destinations),), {"A": SMALL, "B": PLAIN, "C": Profile(objects=("SR",))}, PLAIN)
+
+    assert chosen.routes_for("SCANNER", "segment") == routes

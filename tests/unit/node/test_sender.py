@@ -29,7 +29,13 @@ class Outgoing:
 
     def owe(self, *destinations: str) -> None:
         results = [
-            Result(sop_instance_uid=f"1.2.{n}", sop_class_uid="1.2", kind=kind, path=Path(f"/{kind}.dcm"))
+            Result(
+                sop_instance_uid=f"1.2.{n}",
+                sop_class_uid="1.2",
+                series_instance_uid="1.3",
+                kind=kind,
+                path=Path(f"/{kind}.dcm"),
+            )
             for n, kind in enumerate(("SEG", "SR"))
         ]
         with self.engine.begin() as connection:

@@ -1,26 +1,30 @@
 """A worker's job ends in one of four ways: done, failed, put off, handed back."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydicom import dcmread
-from pydicom.uid import generate_uid
+from pydicom import Dataset, dcmread
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage, generate_uid
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 from support.builders import new_series
 from support.fakes import NAME, FakeModel
-from support.rooms import NOW, enqueue_case, enqueue_series, only_job, receive_series, settings
+from support.rooms import NOW, enqueue_case, enqueue_series, only_job, receive_series, settings, words_of
 
-from db import outbox, queue
-from db.records import Delivery, JobInput, JobState, NewJob
+from db import outbox, queue, views
+from db.engine import reading
+from db.records import Delivery, JobInput, JobState, NewJob, Result
 from dicom_io.equipment import Equipment
+from dicom_io.findings import Algorithm
 from inference.errors import ModelError, WeightsMissing
 from inference.model import Model
+from node.errors import StorageUnavailable
 from node.pipeline import Desk
 from node.storage import Storage
+from node.wiring import algorithm_of, routes_of
 from node.worker import Worker
 
 
@@ -51,6 +55,7 @@ class Bench:
         model: Model | None = None,
         name: str = "worker-1",
         load: Callable[[str], Model] | None = None,
+        algorithm_of: Callable[[str], Algorithm] = algorithm_of,
         **keys: object,
     ) -> Worker:
         chosen = settings(**keys)
@@ -58,12 +63,28 @@ class Bench:
             name=name,
             engine=self.engine,
             policy=chosen.worker,
-            rules=chosen.rules,
+            routes=routes_of(chosen),
             desk=Desk(Storage(self.folder, chosen.storage.minimum_free_mb), Equipment(site="test", serial="1")),
             load=load or (lambda _: model or FakeModel()),
+            algorithm_of=algorithm_of,
             stopped=lambda: self.stopped,
             now=self.clock,
         )
+
+    def enqueue_again(self, slices: Sequence[Dataset], generation: int) -> NewJob:
+        """Let a series come with other bytes than before, and enqueue a job of it."""
+        slices[0].PatientComments = f"generation {generation}"
+        uid = receive_series(self.engine, self.folder, slices)
+        new = NewJob(
+            model=NAME,
+            study_instance_uid=slices[0].StudyInstanceUID,
+            inputs=(JobInput("flair", uid),),
+            generation=generation,
+            calling_ae_title="SCANNER",
+        )
+        with self.engine.begin() as connection:
+            queue.enqueue(connection, new, NOW)
+        return new
 
     def owed(self) -> tuple[Delivery, ...]:
         with self.engine.begin() as connection:
@@ -98,8 +119,7 @@ def test_a_job_done_is_reported_and_its_results_are_owed_to_the_caller(bench: Be
     assert report["scores"] == {"flair_abnormality": 0.75}
     assert list(report["seconds"]) == ["load", "read", "model", "encode", "keep"]
     assert [(delivery.destination, delivery.result.kind) for delivery in owed] == [
-        ("SCANNER", "SEG"),
-        ("SCANNER", "SR"),
+        ("SCANNER", kind) for kind in settings().profile.objects
     ]
     assert all(delivery.result.path.exists() for delivery in owed)
 
@@ -127,8 +147,9 @@ def test_a_series_that_cannot_be_analysed_fails_at_once_with_the_reason(bench: B
 
     job = only_job(bench.engine, new)
     assert (job.state, job.attempts) == (JobState.FAILED, 1)
-    assert job.reason
-    assert bench.owed() == ()
+    (told,) = bench.owed()
+    assert (told.destination, told.result.kind) == ("SCANNER", "SR")
+    assert job.reason in words_of(told.result)
 
 
 @pytest.mark.parametrize("error", [ModelError("unsuitable"), WeightsMissing("no weights")])
@@ -139,6 +160,8 @@ def test_a_model_that_cannot_answer_fails_the_job_at_once(bench: Bench, error: M
 
     job = only_job(bench.engine, new)
     assert (job.state, job.reason) == (JobState.FAILED, str(error))
+    (told,) = bench.owed()
+    assert f"The analysis failed: {error}" in words_of(told.result)
 
 
 def test_an_unexpected_error_is_tried_again_and_fails_after_the_last_attempt(bench: Bench) -> None:
@@ -157,6 +180,7 @@ def test_an_unexpected_error_is_tried_again_and_fails_after_the_last_attempt(ben
     job = only_job(bench.engine, new)
     assert job.state == JobState.FAILED
     assert job.reason == "unexpected RuntimeError: cosmic ray"
+    assert len(bench.owed()) == 1
     assert [line["event"] for line in lines if line.get("exc_info")] == ["attempt failed", "attempt failed"]
 
 
@@ -209,10 +233,168 @@ def test_a_job_that_kills_its_workers_fails_with_the_reason_in_the_log(bench: Be
     bench.clock.advance(61)
 
     with capture_logs() as lines:
+        assert bench.worker(worker__maximum_attempts=1).step() is True
+
+    job = only_job(bench.engine, new)
+    assert (job.state, job.reason) == (JobState.FAILED, "its worker died in attempt 1, the last allowed")
+    assert (lines[-1]["event"], lines[-1]["reason"], lines[-1]["reported_to"]) == (
+        "job failed",
+        job.reason,
+        ("SCANNER",),
+    )
+    assert job.reason in words_of(bench.owed()[0].result)
+
+
+def test_a_job_whose_report_kills_the_worker_too_fails_without_one(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+    for _ in range(2):
+        with bench.engine.begin() as connection:
+            queue.fail_killers(connection, bench.clock(), maximum_attempts=1)
+            assert queue.claim(connection, "killed", bench.clock(), timedelta(seconds=60))
+        bench.clock.advance(61)
+
+    with capture_logs() as lines:
         assert bench.worker(worker__maximum_attempts=1).step() is False
 
     assert only_job(bench.engine, new).state == JobState.FAILED
     assert [line["reason"] for line in lines] == ["its worker died in attempt 1, the last allowed"]
+    assert bench.owed() == ()
+
+
+def test_a_full_disk_puts_off_the_report_of_a_failure_and_no_second_analysis_comes_before_it(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+    failing = FakeModel(before=raising(ModelError("unsuitable")))
+
+    assert bench.worker(failing, storage__minimum_free_mb=10_000_000).step() is True
+    job = only_job(bench.engine, new)
+    assert (job.state, job.failure) == (JobState.WAITING, "unsuitable")
+    assert "must stay free" in job.reason
+
+    bench.clock.advance(3600)
+    assert bench.worker().step() is True
+    job = only_job(bench.engine, new)
+    assert (job.state, job.reason) == (JobState.FAILED, "unsuitable")
+    assert [one.result.kind for one in bench.owed()] == ["SR"]
+
+
+def test_a_failure_that_cannot_be_reported_is_one_all_the_same_and_the_operator_is_told(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+
+    def forgotten(_: str) -> Algorithm:
+        raise KeyError("no such card")
+
+    with capture_logs() as lines:
+        bench.worker(FakeModel(before=raising(ModelError("unsuitable"))), algorithm_of=forgotten).step()
+
+    job = only_job(bench.engine, new)
+    assert (job.state, job.reason) == (JobState.FAILED, "unsuitable")
+    assert [line["event"] for line in lines[-2:]] == ["failure not reported", "job failed"]
+    assert bench.owed() == ()
+
+
+def test_failures_stay_here_where_the_settings_say_so(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+
+    bench.worker(FakeModel(before=raising(ModelError("unsuitable"))), worker__report_failures=False).step()
+
+    assert only_job(bench.engine, new).state == JobState.FAILED
+    assert bench.owed() == ()
+
+
+def test_a_job_that_was_refused_is_reported_as_skipped_and_not_analysed(bench: Bench) -> None:
+    slices = new_series()
+    refused = NewJob(
+        model=NAME,
+        study_instance_uid=slices[0].StudyInstanceUID,
+        inputs=(JobInput("flair", receive_series(bench.engine, bench.folder, slices)),),
+        generation=0,
+        calling_ae_title="SCANNER",
+        refusal="lacks T2: nothing more of the study came until 12:30 UTC",
+    )
+    with bench.engine.begin() as connection:
+        queue.enqueue(connection, refused, NOW)
+    model = FakeModel()
+
+    assert bench.worker(model).step() is True
+
+    job = only_job(bench.engine, refused)
+    assert (job.state, job.reason, model.cases) == (JobState.FAILED, refused.refusal, [])
+    (told,) = bench.owed()
+    assert f"The analysis was skipped: {refused.refusal}" in words_of(told.result)
+
+
+def test_each_destination_gets_the_objects_of_its_profile_and_what_is_the_same_is_one_object(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+    wanted = {"A": {}, "B": {"objects": ["SEG"]}, "C": {"objects": ["SR"], "sr_class": "comprehensive"}}
+    there = [{"ae_title": title, "host": "127.0.0.1", "port": 104} | more for title, more in wanted.items()]
+    rules = [{"calling_ae_title": "*", "model": "*", "destinations": list(wanted)}]
+
+    bench.worker(rules=rules, destinations=there).step()
+
+    owed: dict[str, dict[str, Result]] = {title: {} for title in wanted}
+    with reading(bench.engine) as connection:
+        for one in views.deliveries_of_study(connection, new.study_instance_uid):
+            owed[one.destination][one.result.kind] = one.result
+    assert {title: tuple(results) for title, results in owed.items()} == {
+        "A": settings().profile.objects,
+        "B": ("SEG",),
+        "C": ("SR",),
+    }
+    assert owed["A"]["SEG"] == owed["B"]["SEG"]
+    assert owed["A"]["SR"].sop_class_uid == Comprehensive3DSRStorage
+    assert owed["C"]["SR"].sop_class_uid == ComprehensiveSRStorage
+
+
+def test_without_a_destination_results_are_made_and_stay_here(bench: Bench) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+
+    bench.worker(rules=[]).step()
+
+    assert only_job(bench.engine, new).state == JobState.DONE
+    assert bench.owed() == ()
+    assert len(list((bench.folder / "results").rglob("*.dcm"))) == len(settings().profile.objects)
+
+
+def predecessors(result: Result) -> set[str]:
+    """Return the documents that a report replaces."""
+    return {
+        instance.ReferencedSOPInstanceUID
+        for study in dcmread(result.path).get("PredecessorDocumentsSequence", [])
+        for series in study.ReferencedSeriesSequence
+        for instance in series.ReferencedSOPSequence
+    }
+
+
+def test_an_analysis_replaces_the_report_of_the_one_before_also_of_one_that_failed(bench: Bench) -> None:
+    slices, reports = new_series(), []
+    failing = FakeModel(before=raising(ModelError("unsuitable")))
+    for generation, model in enumerate((FakeModel(), failing, FakeModel(), FakeModel())):
+        bench.enqueue_again(slices, generation)
+        bench.worker(model).step()
+        reports.append([one.result for one in bench.owed() if one.result.kind == "SR"][-1])
+
+    known = {one.sop_instance_uid for one in reports}
+    first, second, third, fourth = reports
+    assert [predecessors(one) & known for one in (first, second)] == [set(), set()]
+    assert predecessors(third) & known == {second.sop_instance_uid}
+    assert predecessors(fourth) & known == {third.sop_instance_uid}
+
+
+def test_a_job_that_is_done_late_replaces_nothing_that_came_after_it(bench: Bench) -> None:
+    study = {"StudyInstanceUID": generate_uid(None)}
+    late = bench.enqueue_again(new_series(**study), 0)
+    busy = bench.worker(FakeModel(before=raising(StorageUnavailable("not now"))))
+    busy.step()
+    bench.enqueue_again(new_series(**study), 0)
+    bench.worker().step()
+    bench.clock.advance(3600)
+
+    bench.worker().step()
+
+    with reading(bench.engine) as connection:
+        owed = views.deliveries_of_study(connection, late.study_instance_uid)
+    reports = [one.result for one in owed if one.result.kind == "SR"]
+    assert [predecessors(one) for one in reports] == [set(), set()]
 
 
 def test_files_out_of_reach_never_fail_a_job(bench: Bench) -> None:
@@ -236,22 +418,14 @@ def test_a_series_replaced_by_its_sender_yields_results_of_its_own(bench: Bench)
     for corrected in (False, True):
         for data_set in slices:
             data_set.PatientID = "CORRECTED" if corrected else "WRONG"
-        receive_series(bench.engine, bench.folder, slices)
-        new = NewJob(
-            model=NAME,
-            study_instance_uid=slices[0].StudyInstanceUID,
-            inputs=(JobInput("flair", slices[0].SeriesInstanceUID),),
-            generation=int(corrected),
-            calling_ae_title="SCANNER",
-        )
-        with bench.engine.begin() as connection:
-            queue.enqueue(connection, new, NOW)
+        bench.enqueue_again(slices, int(corrected))
         bench.worker().step()
 
     owed = [dcmread(delivery.result.path) for delivery in bench.owed()]
 
-    assert [result.PatientID for result in owed] == ["WRONG", "WRONG", "CORRECTED", "CORRECTED"]
-    assert len({result.SOPInstanceUID for result in owed}) == 4
+    of_each = len(settings().profile.objects)
+    assert [result.PatientID for result in owed] == ["WRONG"] * of_each + ["CORRECTED"] * of_each
+    assert len({result.SOPInstanceUID for result in owed}) == 2 * of_each
 
 
 def test_a_job_of_two_series_is_done_on_the_first_and_its_report_says_how_they_came_together(bench: Bench) -> None:

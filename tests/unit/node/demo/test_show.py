@@ -33,7 +33,13 @@ def analysed(folder: Path) -> tuple[Progress, Mask]:
     for result in encode(case, findings, Equipment(site="s", serial="1"), NOW):
         path = folder / f"{result.kind}.dcm"
         path.write_bytes(result.data)
-        row = Result(sop_instance_uid=result.sop_instance_uid, sop_class_uid="", kind=result.kind, path=path)
+        row = Result(
+            sop_instance_uid=result.sop_instance_uid,
+            sop_class_uid="",
+            series_instance_uid="1.3",
+            kind=result.kind,
+            path=path,
+        )
         deliveries.append(replace(DELIVERY, result=row, state=DeliveryState.DELIVERED, delivered_at=NOW))
     series = replace(SERIES, series_instance_uid=uid, series_description="FLAIR AX", state=SeriesState.ENQUEUED)
     report = JobReport.of(findings, {"model": 1.5}, ["T1 registered"]).to_json()

@@ -53,7 +53,15 @@ def sentences(
         ),
         (
             replace(JOB, id=3, state=JobState.FAILED, finished_at=after(61), reason="3 slices are missing"),
-            "failed (job 3, 12:01:01): 3 slices are missing",
+            "failed (job 3, 12:01:01): 3 slices are missing; nobody was told",
+        ),
+        (
+            replace(JOB, id=3, failure="its worker died", reason="no space left", started_at=after(60)),
+            "failed, to be reported (job 3, since 12:01:00): its worker died: no space left",
+        ),
+        (
+            replace(JOB, id=3, refusal="lacks T2"),
+            "not analysed, to be reported (job 3, since 12:00:03): lacks T2",
         ),
         (
             DONE,
@@ -77,6 +85,44 @@ def test_a_job_done_says_where_its_results_are() -> None:
     (sentence,) = sentences(candidate("1.1"), (DONE,), (DELIVERED, owed, of_another))
 
     assert sentence.endswith("; SR to PACS delivered 12:01:15; SR to ARCHIVE waiting (no answer)")
+
+
+def test_what_went_to_one_destination_together_is_told_together() -> None:
+    kinds = ("SEG", "SR", "KEY IMAGE")
+    to_pacs = tuple(
+        replace(DELIVERED, result=replace(DELIVERY.result, kind=kind), delivered_at=after(75 + number))
+        for number, kind in enumerate(kinds)
+    )
+    owed = replace(DELIVERY, job_id=3, destination="ARCHIVE")
+
+    (sentence,) = sentences(candidate("1.1"), (DONE,), (*to_pacs, owed))
+
+    assert sentence.endswith("; SEG, SR, KEY IMAGE to PACS delivered 12:01:17; SR to ARCHIVE waiting")
+
+
+def test_a_failed_job_says_who_was_told() -> None:
+    failed = replace(JOB, id=3, state=JobState.FAILED, finished_at=after(61), reason="3 slices are missing")
+
+    (sentence,) = sentences(candidate("1.1"), (failed,), (DELIVERED,))
+
+    assert sentence == "failed (job 3, 12:01:01): 3 slices are missing; SR to PACS delivered 12:01:15"
+
+
+def test_a_volume_whose_model_lacked_something_says_what_and_who_was_told() -> None:
+    skipped = replace(JOB, id=3, state=JobState.FAILED, finished_at=after(61), refusal="lacks T2", reason="lacks T2")
+
+    assert sentences(candidate("1.1"), (replace(skipped, model="subtype"),), (DELIVERED,), needs=(SUBTYPE,))[0] == (
+        "not analysed (job 3, 12:01:01): lacks T2; SR to PACS delivered 12:01:15"
+    )
+
+
+def test_what_is_no_volume_says_who_was_told_that_it_was_missed() -> None:
+    reason = "lacks FLAIR; series 1 FLAIR: 2 slices"
+    skipped = replace(JOB, id=3, state=JobState.FAILED, finished_at=after(61), refusal=reason, reason=reason)
+
+    assert sentences(candidate("1.1", reason="2 slices"), (skipped,), (DELIVERED,)) == [
+        f"not analysed (job 3, 12:01:01): {reason}; SR to PACS delivered 12:01:15"
+    ]
 
 
 def test_a_time_of_another_day_has_its_date() -> None:

@@ -10,8 +10,10 @@ from pydicom.uid import generate_uid
 from rich.console import Console
 from sqlalchemy import Engine
 from support.builders import new_series
+from support.records import result
 from support.rooms import NOW, receive_series, settings
 
+from db import outbox, views
 from dicom_io.survey import survey
 from inference.card import Input
 from node.completion import Completion
@@ -74,6 +76,28 @@ def test_a_program_reads_the_same_as_json(engine: Engine, study: str) -> None:
     assert [(model["model"], model["status"]) for model in volume["models"]] == [
         ("segment_unet2d", "queued"),
         ("subtype_resnet50", "waiting"),
+    ]
+
+
+def test_a_program_reads_which_results_went_where(engine: Engine, study: str) -> None:
+    with engine.begin() as connection:
+        (job,) = views.jobs_of_study(connection, study)
+        outbox.owe(connection, job.id, [result("2.25.7", "SR")], ["PACS"], NOW)
+
+    told = json.loads(ask(engine, study, as_json=True)[1])
+
+    answers = [a for series in told["series"] for volume in series["volumes"] for a in volume["models"] if a["results"]]
+    assert [answer["results"] for answer in answers] == [
+        [
+            {
+                "kind": "SR",
+                "sop_instance_uid": "2.25.7",
+                "destination": "PACS",
+                "state": "waiting",
+                "reason": "",
+                "delivered_at": None,
+            }
+        ]
     ]
 
 

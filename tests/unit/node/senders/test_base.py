@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from support.fakes import FakeSender
+from support.rooms import destination
 
-from config.settings import Destination
 from db.records import Result
 from node.senders.base import Sender, SendReport
 from node.senders.cstore import CStoreSender
 
-RESULT = Result(sop_instance_uid="1.2", sop_class_uid="1.2.3", kind="SEG", path=Path("nowhere.dcm"))
+RESULT = Result(
+    sop_instance_uid="1.2", sop_class_uid="1.2.3", series_instance_uid="1.3", kind="SEG", path=Path("nowhere.dcm")
+)
 
 
 def test_every_way_to_send_gives_one_report_for_each_result() -> None:
-    nobody = Destination(ae_title="PACS", host="127.0.0.1", port=1)
+    nobody = destination(1)
     ways: list[Sender] = [CStoreSender("GLIA", nobody, 1.0), FakeSender()]
 
     for way in ways:

@@ -1,22 +1,17 @@
-"""Results decoded from their own bytes and compared with what they were made of, before they may leave.
+"""A SEG decoded from its own bytes and compared with the mask it was made of, before it may leave.
 
 Nothing here comes from the code that builds results: frames are placed by what the written object says.
 """
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.sr.coding import Code
 
-from dicom_io import codes
-from dicom_io.case import Case
 from dicom_io.errors import ResultMismatch
-from dicom_io.findings import Findings, Mask
-from dicom_io.measure import presence_score, volume_cm3
+from dicom_io.findings import Mask
 from dicom_io.volume import Volume
 
 POSITION_TOLERANCE = 0.25
@@ -27,10 +22,15 @@ SPACING_TOLERANCE = 0.01
 """As a share of the spacing."""
 
 
-def verify_seg(encoded: bytes, volume: Volume, mask: Mask) -> None:
+def verify_seg(encoded: bytes, volume: Volume, mask: Mask) -> Mask:
     """Check that a SEG lies on the frames of its volume and holds the mask, voxel for voxel.
 
     Every frame is placed twice: by the source image it names and by its position in the patient.
+
+    Returns
+    -------
+    Mask
+        What the SEG's own bytes hold.
 
     Raises
     ------
@@ -47,6 +47,7 @@ def verify_seg(encoded: bytes, volume: Volume, mask: Mask) -> None:
     listed = [int(item.SegmentNumber) for item in dataset.SegmentSequence]
     if listed != [segment.number for segment in mask.segments]:
         raise ResultMismatch(f"SEG lists segments {listed}")
+    return Mask(decoded, mask.segments, mask.series_instance_uid)
 
 
 def decode_seg(dataset: Dataset, volume: Volume) -> NDArray[np.uint8]:
@@ -133,117 +134,3 @@ def _segment_number(dataset: Dataset, group: Dataset) -> int:
     shared = dataset.SharedFunctionalGroupsSequence[0]
     item = group if "SegmentIdentificationSequence" in group else shared
     return int(item.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-
-
-def verify_sr(encoded: bytes, case: Case, findings: Findings, seg_uid: str | None) -> None:
-    """Check that a report says what the findings say and refers to the case's images and the SEG alone.
-
-    Raises
-    ------
-    dicom_io.errors.ResultMismatch
-        When it does not; the message says what was written and what was meant.
-    """
-    report = dcmread(BytesIO(encoded))
-    _check_references(report, case, seg_uid)
-    study, *others = (item for item in _tree(report) if _concept(item) == codes.MEASUREMENT_GROUP)
-    _check_study(study, findings)
-    segments = [group for group in others if _values(group, codes.REFERENCED_SEGMENT)]
-    classes = [group for group in others if group not in segments]
-    _expect("class scores", _pairs(classes, codes.FINDING, codes.CERTAINTY), _meant_classes(findings))
-    _expect("volumes", _pairs(segments, codes.REFERENCED_SEGMENT, codes.VOLUME), _meant_volumes(case, findings))
-
-
-def _check_references(report: Dataset, case: Case, seg_uid: str | None) -> None:
-    """Check that the evidence is every input image and the SEG, and all that the text points at is in it."""
-    evidence = {
-        str(image.ReferencedSOPInstanceUID)
-        for study in report.CurrentRequestedProcedureEvidenceSequence
-        for series in study.ReferencedSeriesSequence
-        for image in series.ReferencedSOPSequence
-    }
-    inputs = {source.sop_instance_uid for volume in case.volumes.values() for source in volume.sources}
-    meant = inputs | ({seg_uid} if seg_uid else set())
-    if evidence != meant:
-        raise ResultMismatch(f"evidence lacks {len(meant - evidence)} objects, {len(evidence - meant)} are foreign")
-    for item in _tree(report):
-        for reference in item.get("ReferencedSOPSequence", []):
-            if reference.ReferencedSOPInstanceUID not in evidence:
-                raise ResultMismatch(f"report points at {reference.ReferencedSOPInstanceUID}, no evidence of it")
-            if "ReferencedSegmentNumber" in reference and reference.ReferencedSOPInstanceUID != seg_uid:
-                raise ResultMismatch("report points at a segment of another object than its SEG")
-
-
-def _check_study(group: Dataset, findings: Findings) -> None:
-    """Check the first group: whether it is there, how surely, and the sentence."""
-    sought = codes.sought(findings)
-    _expect("finding", _values(group, codes.FINDING), [sought])
-    _expect("summary", _values(group, codes.FINDINGS_SUMMARY), [codes.SUMMARY_OF[findings.present]])
-    _expect("presence", _values(group, sought), [codes.STATE_OF[findings.present]])
-    presence = presence_score(findings)
-    meant = [] if presence is None else [(round(100 * presence, 1), "%")]
-    _expect("certainty", _values(group, codes.CERTAINTY), meant)
-    comment = " ".join(_values(group, codes.COMMENT))
-    if findings.summary.rstrip(". ") not in comment or "Research use only" not in comment:
-        raise ResultMismatch(f"the comment of the report lacks its sentence: {comment!r}")
-
-
-def _meant_classes(findings: Findings) -> list[tuple[list[object], list[object]]]:
-    """Return finding and certainty of every class, the likeliest first, where something was found."""
-    scores = sorted(findings.scores, key=lambda score: -score.value) if findings.present else []
-    return [
-        ([codes.CLASSES[score.label]], [(round(100 * score.value, 1), "%")])
-        for score in scores
-        if score.label in codes.CLASSES
-    ]
-
-
-def _meant_volumes(case: Case, findings: Findings) -> list[tuple[list[object], list[object]]]:
-    """Return number and cm3 of every segment that has voxels."""
-    if findings.mask is None:
-        return []
-    series = findings.mask.series_instance_uid
-    (geometry,) = {v.geometry for v in case.volumes.values() if v.header.series_instance_uid == series}
-    masks = [(segment.number, findings.mask.array == segment.number) for segment in findings.mask.segments]
-    return [([number], [(round(volume_cm3(mask, geometry), 2), "cm3")]) for number, mask in masks if mask.any()]
-
-
-def _expect(what: str, written: object, meant: object) -> None:
-    if written != meant:
-        raise ResultMismatch(f"report says {what} {written}, the findings {meant}")
-
-
-def _tree(item: Dataset) -> Iterator[Dataset]:
-    """Yield every content item below an item, in reading order."""
-    for child in item.get("ContentSequence", []):
-        yield child
-        yield from _tree(child)
-
-
-def _pairs(groups: list[Dataset], first: Code, second: Code) -> list[tuple[list[object], list[object]]]:
-    return [(_values(group, first), _values(group, second)) for group in groups]
-
-
-def _values(group: Dataset, name: Code) -> list[Any]:
-    """Return the values of a group's own items of this name."""
-    return [_value(item) for item in group.ContentSequence if _concept(item) == name]
-
-
-def _value(item: Dataset) -> object:
-    match item.ValueType:
-        case "CODE":
-            return _code(item.ConceptCodeSequence[0])
-        case "NUM":
-            measured = item.MeasuredValueSequence[0]
-            return float(measured.NumericValue), measured.MeasurementUnitsCodeSequence[0].CodeValue
-        case "IMAGE":
-            return int(item.ReferencedSOPSequence[0].ReferencedSegmentNumber)
-        case _:
-            return str(item.get("TextValue", ""))
-
-
-def _concept(item: Dataset) -> Code | None:
-    return _code(item.ConceptNameCodeSequence[0]) if "ConceptNameCodeSequence" in item else None
-
-
-def _code(item: Dataset) -> Code:
-    return Code(item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning)
