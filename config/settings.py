@@ -156,6 +156,9 @@ class Profile(Part):
     seg_encoding: Annotated[Literal["auto", "binary", "fractional"], _words("auto, binary or fractional")]
     sr_class: Annotated[Literal["comprehensive 3d", "comprehensive"], _words('"comprehensive 3d" or "comprehensive"')]
     maximum_frames: Annotated[int, _whole(0, 1000000)]
+    character_set: Annotated[
+        Literal["", "ISO_IR 100", "ISO_IR 192"], _words('empty (as the source), "ISO_IR 100" or "ISO_IR 192"')
+    ]
     transfer_syntaxes: Annotated[
         tuple[Literal["explicit", "implicit", "deflated"], ...],
         AfterValidator(_distinct),

@@ -9,6 +9,7 @@ import highdicom as hd
 from pydicom import DataElement, Dataset
 
 from dicom_io.case import Case
+from dicom_io.character_set import chosen, writable
 from dicom_io.codes import PROCESSING_EQUIPMENT, question, segment_codes
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Algorithm, Findings
@@ -101,11 +102,6 @@ class Signature:
         return "".join(self._date_and_time())
 
 
-def writable(words: str, character_set: object) -> str:
-    """Return words in ASCII, which every character set has, except where it is Unicode's."""
-    return words if character_set == "ISO_IR 192" else words.encode("ascii", "replace").decode()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """One analysis, as its results are written for destinations of one profile.
@@ -191,6 +187,12 @@ class Context:
             *kind,
         )
 
+    def track(self, number: int, label: str) -> str:
+        """Return the Tracking UID of a segment, the same in all objects; two of one label have one each."""
+        mask = self.findings.mask
+        labels = [segment.label for segment in mask.segments] if mask else []
+        return self.uid("track", label if labels.count(label) < 2 else f"{label} {number}")
+
     def header(self, kind: str, title: str) -> dict[str, Any]:
         """Return the keyword arguments that every result's class of highdicom takes."""
         varied = self._variations(kind)
@@ -202,15 +204,19 @@ class Context:
 
     def text(self, words: str) -> str:
         """Return words as the character set of the results can hold them."""
-        return writable(words, self.source.headers[0].get("SpecificCharacterSet"))
+        return writable(words, self.character_set)
+
+    @property
+    def character_set(self) -> object:
+        """The Specific Character Set of the results."""
+        return chosen(self.profile.character_set, self.source.headers[0], self.source.patient_name)
 
     def settle(self, result: Dataset) -> None:
         """Set what highdicom takes from the clock, draws at random or cannot take over.
 
         After it, building the same result again gives the same bytes.
         """
-        character_set = self.source.headers[0].get("SpecificCharacterSet")
-        self.signature.settle(result, self.source.patient_name, character_set)
+        self.signature.settle(result, self.source.patient_name, self.character_set)
         for keyword in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
             for item in result.get(keyword, []):
                 item.DimensionOrganizationUID = self.uid("dimension organization", *self._variations("SEG"))
@@ -218,6 +224,8 @@ class Context:
     def _variations(self, kind: str) -> list[str]:
         """Return what makes an object another one than that of the same analysis elsewhere; mostly nothing."""
         varied = [] if self.equipment.qualification == QUALIFICATION else [self.equipment.qualification]
+        if self.character_set != self.source.headers[0].get("SpecificCharacterSet"):
+            varied.append(str(self.character_set))
         rows, columns = self.volume.array.shape[1:]
         if kind in ("SEG", "SR", "MEASUREMENTS") and self.seg_frames:
             if not self.has_seg:

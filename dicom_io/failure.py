@@ -11,7 +11,8 @@ from pydicom import Dataset
 from pydicom.uid import UID, MRImageStorage
 
 from dicom_io import codes
-from dicom_io.context import QUALIFICATION, Signature, writable
+from dicom_io.character_set import chosen, writable
+from dicom_io.context import QUALIFICATION, Signature
 from dicom_io.errors import NONSENSE, DicomInputError, printable
 from dicom_io.files import read_dataset
 from dicom_io.profile import DEFAULT, Profile
@@ -91,21 +92,25 @@ def build_failure(remains: Remains, failure: Failure, signature: Signature, prof
     patient, *others = (_evidence(header) for header in remains.headers)
     name = patient["PatientName"]
     patient.add_new("PatientName", "PN", "")  # highdicom warns of names it finds odd, and prints them
-    group = _group(remains, failure, signature)
+    letters = chosen(profile.character_set, patient, name)
+    group = _group(remains, failure, signature, letters)
     tree = content(signature, [group], [])
     header = signature.header("SR", "report: skipped" if failure.skipped else "report: failed")
-    varied = () if profile.sr_class == DEFAULT.sr_class else (profile.sr_class,)
+    varied: list[str] = [] if profile.sr_class == DEFAULT.sr_class else [profile.sr_class]
+    varied += [str(letters)] if letters != patient.get("SpecificCharacterSet") else []
     for kind in ("series", "instance"):
         header["sop_instance_uid" if kind == "instance" else "series_instance_uid"] = _uid(
             remains, failure, signature, kind, *varied
         )
     report = document(profile, [patient, *others], tree, header)
     _name_classes(report, remains)
-    signature.settle(report, name, patient.get("SpecificCharacterSet"))
+    signature.settle(report, name, letters)
     return report
 
 
-def _group(remains: Remains, failure: Failure, signature: Signature) -> sr.MeasurementsAndQualitativeEvaluations:
+def _group(
+    remains: Remains, failure: Failure, signature: Signature, character_set: object
+) -> sr.MeasurementsAndQualitativeEvaluations:
     """Say that no algorithm succeeded, that nothing is known, and why (TID 1501)."""
     evaluations = [(codes.FINDINGS_SUMMARY, codes.UNSUCCESSFUL), (codes.NEOPLASM, codes.UNDETERMINED)]
     if failure.kind in codes.REASONS:
@@ -115,7 +120,6 @@ def _group(remains: Remains, failure: Failure, signature: Signature) -> sr.Measu
         finding_type=codes.NEOPLASM,
         qualitative_evaluations=[sr.QualitativeEvaluation(name, value) for name, value in evaluations],
     )
-    character_set = remains.headers[0].get("SpecificCharacterSet")
     return commented(group, writable(failure.sentence, character_set), RESEARCH_ONLY)
 
 

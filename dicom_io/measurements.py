@@ -87,7 +87,7 @@ def _bidirectional(context: Context, measured: SegmentMeasures) -> sr.Measuremen
     """Return the two diameters of a segment, each inferred from a line on its slice."""
     written, diameters = codes.segment_codes(measured.label), measured.diameters
     group = sr.MeasurementsAndQualitativeEvaluations(
-        **group_start(context.signature, context.uid("track", measured.label), BIDIRECTIONAL),
+        **group_start(context.signature, context.track(measured.number, measured.label), BIDIRECTIONAL),
         finding_type=written.type,
         finding_category=written.category,
         measurements=[

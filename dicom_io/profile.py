@@ -7,6 +7,7 @@ KINDS = ("SEG", "SR", "MEASUREMENTS", "KEY IMAGE", "PDF")
 """The objects of one analysis, in the order in which they are sent."""
 
 SEG_ENCODINGS = ("auto", "binary", "fractional")
+CHARACTER_SETS = ("", "ISO_IR 100", "ISO_IR 192")
 SR_CLASSES = ("comprehensive 3d", "comprehensive")
 
 
@@ -24,6 +25,8 @@ class Profile:
         Of the report; older archives take Comprehensive SR alone.
     maximum_frames
         A SEG of more frames is not sent, and the report says so; 0 is no limit.
+    character_set
+        Specific Character Set where it has every letter of the source; empty for the source's own.
 
     Raises
     ------
@@ -35,6 +38,7 @@ class Profile:
     seg_encoding: Literal["auto", "binary", "fractional"] = "auto"
     sr_class: Literal["comprehensive 3d", "comprehensive"] = "comprehensive 3d"
     maximum_frames: int = 0
+    character_set: Literal["", "ISO_IR 100", "ISO_IR 192"] = ""
 
     def __post_init__(self) -> None:
         """Refuse what no result can be encoded by."""
@@ -47,6 +51,8 @@ class Profile:
             raise ValueError(f"SEG encoding {self.seg_encoding!r} is none of {', '.join(SEG_ENCODINGS)}")
         if self.sr_class not in SR_CLASSES:
             raise ValueError(f"SR class {self.sr_class!r} is none of {', '.join(SR_CLASSES)}")
+        if self.character_set not in CHARACTER_SETS:
+            raise ValueError(f"character set {self.character_set!r} is none of {', '.join(CHARACTER_SETS[1:])}")
         if self.maximum_frames < 0:
             raise ValueError(f"maximum frames is {self.maximum_frames}; 0 is no limit")
 

@@ -60,7 +60,7 @@ def _description(context: Context, segment: Segment) -> hd.seg.SegmentDescriptio
             family=ARTIFICIAL_INTELLIGENCE,
             source=context.equipment.manufacturer,
         ),
-        tracking_uid=context.uid("track", segment.label),
+        tracking_uid=context.track(segment.number, segment.label),
         tracking_id=f"AI {codes.name}",
         anatomic_regions=[BRAIN],
         display_color=hd.color.CIELabColor.from_rgb(*codes.colour),

@@ -124,7 +124,7 @@ def _segment_groups(context: Context, seg: hd.seg.Segmentation | None) -> Iterat
     for one in measures(mask, context.volume.geometry) if mask else ():
         written = codes.segment_codes(one.label)
         start = {
-            **group_start(context.signature, context.uid("track", one.label), f"AI {written.name}"),
+            **group_start(context.signature, context.track(one.number, one.label), f"AI {written.name}"),
             "finding_type": written.type,
             "finding_category": written.category,
             "measurements": list(_numbers(one)),

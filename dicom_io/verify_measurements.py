@@ -85,7 +85,7 @@ def _check_words(group: Dataset, context: Context, measured: SegmentMeasures) ->
     _expect("finding", finding, codes.SEGMENTS[measured.label].type)
     _expect("tracking identifier", _only(group, "Tracking Identifier").TextValue, TOOL)
     tracked = _only(group, "Tracking Unique Identifier").UID
-    _expect("tracking UID", tracked, context.uid("track", measured.label))
+    _expect("tracking UID", tracked, context.track(measured.number, measured.label))
     label, mark = str(_only(group, codes.COMMENT.meaning).TextValue), f"[{context.equipment.qualification}]"
     if len(label) > LONGEST_LABEL or not label.startswith("AI ") or not label.endswith(mark):
         raise ResultMismatch(f"label {label!r} is not AI ... {mark} of {LONGEST_LABEL} characters at most")

@@ -12,7 +12,8 @@ from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
 from dicom_io import codes
-from dicom_io.context import Context, writable
+from dicom_io.character_set import writable
+from dicom_io.context import Context
 from dicom_io.errors import ResultMismatch
 from dicom_io.failure import Failure, Remains
 from dicom_io.findings import Findings, Mask
@@ -72,7 +73,7 @@ def verify_failure(encoded: bytes, remains: Remains, failure: Failure, profile: 
     _expect("presence", _values(group, codes.NEOPLASM), [codes.UNDETERMINED])
     _expect("certainty", _values(group, codes.CERTAINTY), [])
     _expect("reason", _values(group, codes.QUALITY_FINDING), [c for k, c in codes.REASONS.items() if k == failure.kind])
-    _check_comment(group, writable(failure.sentence, remains.headers[0].get("SpecificCharacterSet")))
+    _check_comment(group, writable(failure.sentence, report.get("SpecificCharacterSet")))
 
 
 def _check_evidence(report: Dataset, meant: set[str]) -> None:

@@ -102,6 +102,7 @@ def profile_of(wanted: parts.Profile) -> Profile:
         seg_encoding=wanted.seg_encoding,
         sr_class=wanted.sr_class,
         maximum_frames=wanted.maximum_frames,
+        character_set=wanted.character_set,
     )
 
 

@@ -137,3 +137,21 @@ def test_the_report_reads_as_text(pacs_and_node: tuple[Orthanc, NodeProcess], tm
 
     assert all("Research use only, not a medical device" in text for text in texts)
     assert any("FLAIR abnormality" in text and "Volume" in text for text in texts)
+
+
+def test_results_sent_again_change_nothing_in_the_archive(
+    pacs_and_node: tuple[Orthanc, NodeProcess], tmp_path: Path
+) -> None:
+    orthanc, _ = pacs_and_node
+    path = require_data("dicom/brainix/FLAIR/IM-0001-0001.dcm")
+    study = str(dcmread(path).StudyInstanceUID)
+    for name in ("1", "2"):
+        (tmp_path / name).mkdir()
+    sent = [one for kind in results_of(orthanc, path, tmp_path / "1", seg=1, sr=3).values() for one in kind]
+    before = orthanc.instances(StudyInstanceUID=study)
+
+    assert dcmtk.send(sent, orthanc.dicom_port, calling="GLIA", called=AE_TITLE) == len(sent)
+
+    after = [one for kind in results_of(orthanc, path, tmp_path / "2", seg=1, sr=3).values() for one in kind]
+    assert len(orthanc.instances(StudyInstanceUID=study)) == len(before)
+    assert sorted(one.read_bytes() for one in after) == sorted(one.read_bytes() for one in sent)

@@ -25,7 +25,7 @@ from support.source_series import (
 from dicom_io.codes import SUBTYPES
 from dicom_io.equipment import Equipment
 from dicom_io.errors import ResultMismatch
-from dicom_io.findings import Score
+from dicom_io.findings import Mask, Score, Segment
 from dicom_io.profile import KINDS, Profile
 from dicom_io.results import EncodedResult, Predecessor, encode
 from dicom_io.volume import Geometry, Volume
@@ -410,3 +410,56 @@ def test_another_process_at_another_time_makes_the_same_bytes(tmp_path) -> None:
 
     assert said[0] == said[1]
     assert "PDF" in said[0]
+
+
+@pytest.mark.parametrize(("asked", "written"), [("", "ISO_IR 100"), ("ISO_IR 192", "ISO_IR 192")])
+def test_a_destination_gets_names_in_the_character_set_it_asks_for(tmp_path, asked: str, written: str) -> None:
+    def name(header: Dataset) -> None:
+        header.SpecificCharacterSet, header.PatientName = "ISO_IR 100", "Müller^Jürgen"
+
+    volume = classic_volume(tmp_path, edit=name, geometry=SQUARE)
+
+    made = _all(volume, character_set=asked)
+
+    for kind, result in made.items():
+        read = _read(result)
+        assert read.SpecificCharacterSet == written, kind
+        assert read.PatientName == "Müller^Jürgen", kind
+    assert "Müller^Jürgen".encode("utf-8" if asked else "latin-1") in made["SR"].data
+
+
+def test_another_character_set_makes_other_objects(tmp_path) -> None:
+    def latin(header: Dataset) -> None:
+        header.SpecificCharacterSet = "ISO_IR 100"
+
+    volume = classic_volume(tmp_path, edit=latin, geometry=SQUARE)
+
+    own, other = _all(volume), _all(volume, character_set="ISO_IR 192")
+
+    for kind in KINDS:
+        assert own[kind].sop_instance_uid != other[kind].sop_instance_uid
+    report = _read(other["SR"])
+    assert report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[1].ReferencedSOPSequence[
+        0
+    ].ReferencedSOPInstanceUID in {other["SEG"].sop_instance_uid}
+
+
+def test_two_segments_of_one_label_are_tracked_apart_and_alike_in_every_object(tmp_path) -> None:
+    volume = classic_volume(tmp_path, geometry=SQUARE)
+    array = lopsided()
+    array[3][array[3] > 0] = 2
+    one = mask_findings(volume, array)
+    label = one.mask.segments[0].label
+    findings = replace(one, mask=Mask(array, (Segment(1, label), Segment(2, label)), one.mask.series_instance_uid))
+
+    made = {r.kind: _read(r) for r in encode(case_of(volume), findings, HERE, AT)}
+
+    tracked = [str(segment.TrackingUID) for segment in made["SEG"].SegmentSequence]
+    assert len(set(tracked)) == 2
+    for kind in ("SR", "MEASUREMENTS"):
+        assert set(tracked) <= set(_uids(made[kind]))
+
+
+def _uids(item: Dataset) -> list[str]:
+    below = [uid for child in item.get("ContentSequence", []) for uid in _uids(child)]
+    return [str(item.UID), *below] if "UID" in item else below

@@ -7,7 +7,7 @@ import pytest
 from support.rooms import settings
 
 from config.settings import Profile as ProfileSettings
-from dicom_io.profile import DEFAULT, KINDS, SEG_ENCODINGS, SR_CLASSES
+from dicom_io.profile import CHARACTER_SETS, DEFAULT, KINDS, SEG_ENCODINGS, SR_CLASSES
 from inference.card import read_card
 from inference.errors import UnknownModel
 from node.loop import Loop
@@ -61,6 +61,7 @@ def test_a_destination_is_sent_what_its_profile_says_and_others_what_the_default
         ("objects", KINDS),
         ("seg_encoding", SEG_ENCODINGS),
         ("sr_class", SR_CLASSES),
+        ("character_set", CHARACTER_SETS),
         ("transfer_syntaxes", tuple(NATIVE)),
     ],
 )
