@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from pydicom import DataElement, Dataset
+from pydicom.charset import python_encoding
 from pydicom.multival import MultiValue
-
-CODECS = {"ISO_IR 100": "latin-1", "ISO_IR 192": "utf-8"}
-"""The character sets that a destination can ask for (PS3.3 C.12.1.1.2), and what Python calls them."""
 
 _TEXTS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))  # PS3.5 6.1.2.2: what Specific Character Set is about
 
@@ -17,14 +15,14 @@ def chosen(asked: str, header: Dataset, patient_name: DataElement) -> object:
     Parameters
     ----------
     asked
-        One of CODECS; empty for the source's own.
+        One of `Profile.character_set`; empty for the source's own.
     """
     own: object = header.get("SpecificCharacterSet")
     if not asked:
         return own
     try:
         for text in _texts(header, patient_name):
-            text.encode(CODECS[asked])
+            text.encode(python_encoding[asked])
     except UnicodeEncodeError:
         return own
     return asked

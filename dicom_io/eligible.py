@@ -12,7 +12,7 @@ from dicom_io.sequence import Acquisition
 _MOST_TIME_POINTS = 3
 _MAGNITUDES = frozenset(("", "MAGNITUDE"))
 _HEAD = frozenset(("HEAD", "BRAIN", "SKULL", "NEURO", "CRANIUM", "HEADNECK", "HEAD NECK", "CEREBRUM", "PITUITARY"))
-_ELSEWHERE = (
+_BODY_PARTS = (
     "ABDOMEN ABDOMENPELVIS ADRENAL ANKLE AORTA ARM BLADDER BREAST CALF CARDIAC CERVICAL CERVIX CHEST CLAVICLE COCCYX "
     "COLON CSPINE CTSPINE ELBOW EXTREMITY FEMUR FINGER FOOT FOREARM HAND HEART HIP HUMERUS KIDNEY KNEE LEG LIVER "
     "LSPINE LSSPINE LUMBAR LUNG NECK OVARY PANCREAS PELVIS PROSTATE RECTUM SACRUM SCAPULA SHOULDER SIJOINT SPINE "
@@ -20,6 +20,7 @@ _ELSEWHERE = (
     "HWS BWS LWS KNIE HUFTE RACHIS GENOU EPAULE RODILLA HOMBRO COLUMNA"
 )
 """DICOM's terms (PS3.16 annex L), and what scanners' protocols are called in four languages."""
+_ELSEWHERE = frozenset(_BODY_PARTS.split())
 
 
 def why_not(
@@ -87,5 +88,5 @@ def _elsewhere(where: str, said: str) -> str:
     """Return the body part where it is clearly not the head; scanners keep "HEAD" and other words by default."""
     whole = fold(said)
     words = {whole, whole.replace(" ", ""), *whole.split()}
-    clearly = words.intersection(_ELSEWHERE.split()) and not words & _HEAD
+    clearly = words & _ELSEWHERE and not words & _HEAD
     return f"{where} {said.strip()}, not the head" if clearly else ""

@@ -120,7 +120,7 @@ def _groups(
         if _tells_apart(by_value, at_places):
             times = time_points * len(by_value) if mark.is_time else time_points
             for order, (value, members) in enumerate(by_value, start=1):
-                named = _join(label, _label(mark, order, value))
+                named = joined(label, _label(mark, order, value))
                 yield from _groups(named, members, marks[number + 1 :], attributes, times)
             return
     check_one_grid(frames)
@@ -145,7 +145,8 @@ def _in_order_of_time(
     label: str, at_places: Sequence[Sequence[Frame]], attributes: Attributes, time_points: int
 ) -> Iterator[Group]:
     """Split frames by the order in which each place was acquired; the last resort."""
-    times = [[acquired_at(attributes(frame)) for frame in place] for place in at_places]
+    at = {frame: acquired_at(attributes(frame)) for place in at_places for frame in place}
+    times = [[at[frame] for frame in place] for place in at_places]
     repeats = len(at_places[0])
     if any(len(t) != repeats or None in t or len(set(t)) < len(t) for t in times):
         doubled = next(place for place in at_places if len(place) > 1)
@@ -155,10 +156,10 @@ def _in_order_of_time(
             f"{total} slices, and {len(doubled)} different ones at one position ({where}) mm; no attribute sorts them "
             "into volumes"
         )
-    ordered = [sorted(place, key=lambda frame: str(acquired_at(attributes(frame)))) for place in at_places]
+    ordered = [sorted(place, key=lambda frame: str(at[frame])) for place in at_places]
     for repeat in range(repeats):
         frames = tuple(place[repeat] for place in ordered)
-        yield Group(_join(label, f"time point {repeat + 1}"), frames, time_points * repeats)
+        yield Group(joined(label, f"time point {repeat + 1}"), frames, time_points * repeats)
 
 
 def _by_value(frames: Sequence[Frame], mark: _Mark, attributes: Attributes) -> list[tuple[object, tuple[Frame, ...]]]:
@@ -175,7 +176,8 @@ def _label(mark: _Mark, order: int, value: object) -> str:
     return f"{mark.name} {order} ({f'{value:g}' if isinstance(value, float) else value}{mark.unit})"
 
 
-def _join(*labels: str) -> str:
+def joined(*labels: str) -> str:
+    """Return one label made of several; empty ones are left out."""
     return ", ".join(filter(None, labels))
 
 

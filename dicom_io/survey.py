@@ -15,11 +15,11 @@ from dicom_io.candidate import Candidate
 from dicom_io.eligible import why_not
 from dicom_io.errors import DicomInputError, MissingSlices, MixedGeometry, NotEligible, UnsupportedPixels
 from dicom_io.files import read_dataset
-from dicom_io.grid import geometry_of, places, plane_of
+from dicom_io.grid import FEWEST_SLICES, geometry_of, places, plane_of
 from dicom_io.header import Frame, acquired_at, acquisition, image_type, largest_b_value, read_frames, series_header
 from dicom_io.pixels import MAX_VOXELS, check_header, open_pixels
 from dicom_io.sequence import Acquisition, recognise
-from dicom_io.split import Group, kinds, split, stacks
+from dicom_io.split import Group, joined, kinds, split, stacks
 from dicom_io.volume import Geometry, SeriesHeader
 
 
@@ -83,12 +83,11 @@ def survey_datasets(datasets: Mapping[Path, Dataset]) -> Survey:
         refused = list(opened.no_images())
         for stack, frames in stacks(opened.frames()):
             for kind, members in kinds(frames, opened.attributes):
-                label = ", ".join(filter(None, (stack, kind)))
-                for found in opened.volumes(label, members):
+                for found in opened.volumes(joined(stack, kind), members):
                     (parts if isinstance(found, Part) else refused).append(found)  # type: ignore[arg-type]
     except DicomInputError as error:
         return _refused_as_a_whole(datasets, error)
-    return Survey(*_identity(datasets), tuple(parts), tuple(refused))
+    return Survey(*_identity(_first_frame(*next(iter(datasets.items())))), tuple(parts), tuple(refused))
 
 
 class _Opened:
@@ -106,7 +105,7 @@ class _Opened:
         """Yield a refusal for each reason why files are no MR images."""
         for reason in sorted(set(self._no_images.values())):
             paths = [path for path, given in self._no_images.items() if given == reason]
-            first = FrameAttributes(self._datasets[paths[0]], 0, paths[0].name)
+            first = _first_frame(paths[0], self._datasets[paths[0]])
             yield _refusal(_named(first), NotEligible(f"{reason} ({len(paths)} of {len(self._datasets)} files)"))
 
     def frames(self) -> list[Frame]:
@@ -132,8 +131,7 @@ class _Opened:
             return
         most = max(len(group.frames) for group in groups)
         for group in groups:
-            named = replace(group, label=", ".join(filter(None, (label, group.label))))
-            yield self._volume(named, most)
+            yield self._volume(replace(group, label=joined(label, group.label)), most)
 
     def _volume(self, group: Group, most: int) -> Part | Refusal:
         first = group.frames[0]
@@ -147,14 +145,13 @@ class _Opened:
             self._check_pixels(group.frames)
         except DicomInputError as error:
             return self._refuse(group.label, group.frames, error, how)
-        recognition = recognise(how)
         candidate = replace(
             self._described(group.label, group.frames, how),
             plane=plane_of(geometry),
             shape=(len(group.frames), first.rows, first.columns),
             spacing=geometry.spacing,
         )
-        header = series_header(self.attributes(first), sequence=recognition.sequence, part=group.label)
+        header = series_header(self.attributes(first), sequence=candidate.sequence, part=group.label)
         return Part(candidate, header, geometry, group.frames)
 
     def _check_pixels(self, frames: Sequence[Frame]) -> None:
@@ -201,7 +198,7 @@ class _Opened:
 
 def _why_no_image(dataset: Dataset, path: Path) -> str:
     """Return why a file is not to be looked at as an image; empty when it may be one."""
-    attributes = FrameAttributes(dataset, 0, path.name)
+    attributes = _first_frame(path, dataset)
     return _why_not(attributes, Acquisition(image_type=image_type(attributes)))
 
 
@@ -217,18 +214,19 @@ def _why_not(attributes: FrameAttributes, how: Acquisition) -> str:
 
 def _check_one_series(datasets: Mapping[Path, Dataset]) -> None:
     if not datasets:
-        raise MissingSlices("a volume needs at least 3 slices, there are none")
-    found = {_identity({path: dataset})[:2] for path, dataset in datasets.items()}
+        raise MissingSlices(f"a volume needs at least {FEWEST_SLICES} slices, there are none")
+    found = {_identity(_first_frame(path, dataset))[:2] for path, dataset in datasets.items()}
     if len(found) > 1:
         named = ", ".join(f"{series} of study {study}" for study, series in sorted(found))
         raise MixedGeometry(f"files of {len(found)} series: {named}")
 
 
-def _identity(datasets: Mapping[Path, Dataset]) -> tuple[str, str, str]:
-    for path, dataset in datasets.items():
-        first = FrameAttributes(dataset, 0, path.name)
-        return first.text("StudyInstanceUID"), first.text("SeriesInstanceUID"), first.text("Modality")
-    return "", "", ""
+def _first_frame(path: Path, dataset: Dataset) -> FrameAttributes:
+    return FrameAttributes(dataset, 0, path.name)
+
+
+def _identity(first: FrameAttributes) -> tuple[str, str, str]:
+    return first.text("StudyInstanceUID"), first.text("SeriesInstanceUID"), first.text("Modality")
 
 
 def _named(first: FrameAttributes) -> Candidate:
@@ -245,6 +243,7 @@ def _refusal(candidate: Candidate, error: DicomInputError) -> Refusal:
 
 def _refused_as_a_whole(datasets: Mapping[Path, Dataset], error: DicomInputError) -> Survey:
     """Answer that nothing of a series can be read: with files left out no volume is to be trusted."""
-    first = next((FrameAttributes(d, 0, path.name) for path, d in datasets.items()), None)
-    candidate = _named(first) if first else Candidate(series_instance_uid="")
-    return Survey(*_identity(datasets), (), (_refusal(candidate, error),))
+    if not datasets:
+        return Survey("", "", "", (), (_refusal(Candidate(series_instance_uid=""), error),))
+    first = _first_frame(*next(iter(datasets.items())))
+    return Survey(*_identity(first), (), (_refusal(_named(first), error),))

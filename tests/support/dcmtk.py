@@ -26,14 +26,14 @@ def send(paths: Iterable[Path], port: int, calling: str = "STORESCU", called: st
     """
     arguments = ["-v", "-R", "-xs", "-aet", calling, "-aec", called, "127.0.0.1", str(port)]
     files = [str(file) for path in paths for file in _files(path)]
-    done = _run(require_tool("storescu"), *arguments, *files)
+    done = run(require_tool("storescu"), *arguments, *files)
     assert done.returncode == 0, done.stdout
     return done.stdout.count("Received Store Response (Success)")
 
 
 def validate(path: Path) -> Verdict:
     """Check an object against its IOD with dciodvfy."""
-    lines = _run(require_tool("dciodvfy"), "-new", str(path)).stdout.splitlines()
+    lines = run(require_tool("dciodvfy"), "-new", str(path)).stdout.splitlines()
     return Verdict(
         errors=tuple(line for line in lines if line.startswith("Error")),
         warnings=tuple(line for line in lines if line.startswith("Warning")),
@@ -42,14 +42,14 @@ def validate(path: Path) -> Verdict:
 
 def report_text(path: Path) -> str:
     """Return a structured report as dsrdump prints it."""
-    done = _run(require_tool("dsrdump"), "+Pl", str(path))  # long values whole
+    done = run(require_tool("dsrdump"), "+Pl", str(path))  # long values whole
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 def report_messages(path: Path) -> list[str]:
     """Return the warnings and errors of dsrdump as it reads a structured report."""
-    lines = _run(require_tool("dsrdump"), str(path)).stdout.splitlines()
+    lines = run(require_tool("dsrdump"), str(path)).stdout.splitlines()
     return [line for line in lines if line.startswith(("W:", "E:", "F:"))]
 
 
@@ -57,7 +57,8 @@ def _files(path: Path) -> list[Path]:
     return sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
 
 
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool to its end; what it says on both its outputs is in ``stdout``."""
     return subprocess.run(
         command,
         stdout=subprocess.PIPE,

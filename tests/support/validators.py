@@ -2,12 +2,12 @@
 
 import json
 import re
-import subprocess
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydicom import dcmread
+from support.dcmtk import run
 from support.require import require_file, require_tool
 
 PIXELMED = Path("/usr/share/java/pixelmed.jar")
@@ -22,7 +22,7 @@ def entity_complaints(source: Sequence[Path], results: Mapping[str, Path]) -> li
 
     Files stand as "source" and by the names of ``results`` in its messages.
     """
-    text = _run([require_tool("dcentvfy"), *map(str, [*source, *results.values()])])
+    text = run(require_tool("dcentvfy"), *map(str, [*source, *results.values()])).stdout
     names = {str(path): "source" for path in source} | {str(path): name for name, path in results.items()}
     return sorted({re.sub("<(/[^>]*)>", lambda found: names[found[1]], line) for line in text.splitlines()})
 
@@ -39,7 +39,7 @@ def template_complaints(report: Path) -> list[str]:
     """
     jar = str(require_file(PIXELMED))
     command = [require_tool("java"), *JAVA, "-cp", jar, "com.pixelmed.validate.DicomSRValidator", str(report)]
-    text = _run(command)
+    text = run(*command).stdout
     assert "Found Root Template TID_1500" in text, text
     assert "IOD validation complete" in text, text
     places = _groups_of_tid1501(report)
@@ -56,7 +56,7 @@ def by_tid1500reader(report: Path, target: Path) -> list[dict[str, object]]:
         When it cannot, with its own words.
     """
     program = require_tool(str(Path(sysconfig.get_path("platlib"), "dcmqi", "bin", "tid1500reader")))
-    text = _run([program, "--inputDICOM", str(report), "--outputMetadata", str(target)])
+    text = run(program, "--inputDICOM", str(report), "--outputMetadata", str(target)).stdout
     assert target.exists(), text
     groups: list[dict[str, object]] = json.loads(target.read_text(encoding="utf-8"))["Measurements"]
     return groups
@@ -76,17 +76,3 @@ def _groups_of_tid1501(report: Path) -> set[str]:
         for m, group in enumerate(part.get("ContentSequence", []), start=1)
         if "1501" in {template.TemplateIdentifier for template in group.get("ContentTemplateSequence", [])}
     }
-
-
-def _run(command: Sequence[str]) -> str:
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        timeout=120,
-    )
-    return done.stdout
