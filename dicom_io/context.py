@@ -235,4 +235,8 @@ class Context:
         if kind == "SR":
             varied += [self.profile.sr_class] if self.profile.sr_class != DEFAULT.sr_class else []
             varied += [predecessor.sop_instance_uid for predecessor in self.predecessors]
-        return [*varied, *self.case.notes] if kind in ("SR", "KEY IMAGE", "PDF") else varied
+        if kind not in ("SR", "KEY IMAGE", "PDF"):
+            return varied
+        explained = self.findings.attention
+        shown = [f"explained by {explained.method}: {explained.label}"] if explained is not None else []
+        return [*varied, *self.case.notes, *self.findings.notes, *shown]

@@ -58,6 +58,31 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """Where in the source series the evidence for one label lies, as an explanation shows it; no segmentation.
+
+    Attributes
+    ----------
+    array
+        float32 (slices, rows, columns) on the grid of the source series, 0 (no evidence) to 1 (the most); 0 on slices
+        that were not explained. Read-only.
+    label
+        Which score it explains.
+    method
+        How it was made, as a reader is told: "occlusion", "LIME superpixels".
+    """
+
+    array: NDArray[np.float32]
+    label: str
+    method: str
+    series_instance_uid: str
+
+    def __post_init__(self) -> None:
+        """Make the map read-only."""
+        self.array.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     """What one model says of one case.
 
@@ -69,6 +94,10 @@ class Findings:
         One score per label, in the model's order; they need not add up to one.
     summary
         One plain sentence for a reader.
+    notes
+        What a reader must know of how the model came to it, or how far to trust it, in sentences.
+    attention
+        Where the evidence lies, for models that explain themselves.
     """
 
     algorithm: Algorithm
@@ -78,3 +107,5 @@ class Findings:
     scores: tuple[Score, ...]
     mask: Mask | None
     summary: str
+    notes: tuple[str, ...] = ()
+    attention: Attention | None = None

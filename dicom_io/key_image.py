@@ -11,17 +11,21 @@ from pydicom import Dataset, dcmread
 from dicom_io import codes, wording
 from dicom_io.context import Context
 from dicom_io.errors import ResultMismatch
+from dicom_io.heat import scale
 from dicom_io.measure import SegmentMeasures
 from dicom_io.picture import shown_slices, strip
-from dicom_io.sheet import Key, Words, sheet
+from dicom_io.sheet import Key, Ramp, Words, sheet
 from dicom_io.sources import is_multiframe
 from dicom_io.turn import view_of
 
 DERIVATION = "Windowed, enlarged; outlines and words of an AI analysis burned in. Research use only."
+EXPLAINED = DERIVATION.replace("outlines", "outlines, colours")
+
+_RAMP = 200
 
 
 def build_key_image(context: Context) -> Dataset:
-    """Build the key image of an analysis: its slices plain and with outlines, its sentence, numbers and scores.
+    """Build the key image of an analysis: its slices, plain and marked, its sentence, numbers and scores.
 
     Raises
     ------
@@ -29,8 +33,10 @@ def build_key_image(context: Context) -> Dataset:
         When a source file is gone.
     KeyError
         When a segment label has no codes, or the case lacks the series of the findings.
+    dicom_io.errors.ResultMismatch
+        When the explanation lies on another grid than the findings.
     """
-    slices = shown_slices(context.volume, context.findings.mask)
+    slices = _slices(context)
     return _secondary_capture(context, _drawn(context, slices), slices)
 
 
@@ -43,7 +49,7 @@ def verify_key_image(encoded: bytes, context: Context) -> None:
         When it does not; the message says by how much.
     """
     image = dcmread(BytesIO(encoded))
-    slices = shown_slices(context.volume, context.findings.mask)
+    slices = _slices(context)
     meant, shown = _drawn(context, slices), image.pixel_array
     if shown.shape != meant.shape:
         raise ResultMismatch(f"key image is of {shown.shape}, {meant.shape} were drawn")
@@ -66,9 +72,13 @@ def source_images(context: Context, slices: Iterable[int]) -> Iterator[Dataset]:
         yield item
 
 
+def _slices(context: Context) -> tuple[int, ...]:
+    return shown_slices(context.volume, context.findings.mask, wording.attention(context))
+
+
 def _drawn(context: Context, slices: tuple[int, ...]) -> NDArray[np.uint8]:
-    findings = context.findings
-    pictures = strip(context.volume, findings.mask, slices, wording.captions(context, slices))
+    captions, attention = wording.captions(context, slices), wording.attention(context)
+    pictures = strip(context.volume, context.findings.mask, slices, captions, attention)
     words = Words(
         sentence=wording.sentence(context),
         keys=[_key(context, one, slices) for one in wording.measured(context)],
@@ -77,7 +87,9 @@ def _drawn(context: Context, slices: tuple[int, ...]) -> NDArray[np.uint8]:
         notes=[
             f"{wording.series_line(context.volume)}  |  {wording.model_line(context)}",
             *wording.notes(context),
+            *filter(None, [wording.explanation(context)]),
         ],
+        ramps=[Ramp(scale(_RAMP), *wording.ends(attention))] if attention is not None and attention.array.any() else [],
     )
     return sheet(pictures, words)
 
@@ -114,7 +126,7 @@ def _secondary_capture(context: Context, picture: NDArray[np.uint8], slices: tup
     image.DateOfSecondaryCapture, image.TimeOfSecondaryCapture = image.ContentDate, image.ContentTime
     image.BodyPartExamined = "BRAIN"
     image.BurnedInAnnotation = "NO"  # neither who the patient is nor when the images were taken
-    image.DerivationDescription = DERIVATION
+    image.DerivationDescription = DERIVATION if context.findings.attention is None else EXPLAINED
     image.SourceImageSequence = list(source_images(context, slices))
     context.settle(image)
     return image

@@ -22,6 +22,7 @@ from reportlab.platypus import Image as Picture
 
 from dicom_io import codes, wording
 from dicom_io.context import Context
+from dicom_io.heat import scale
 from dicom_io.lettering import BOLD, REGULAR, readable
 from dicom_io.picture import shown_slices, strip
 from dicom_io.sheet import DISCLAIMER
@@ -31,6 +32,7 @@ Rows = list[list[Flowable]]
 _EDGE = 15 * mm
 _WIDTH = A4[0] - 2 * _EDGE
 _PICTURE_HEIGHT = 138 * mm
+_COLOURS = 256
 _GREY, _LINE, _ALERT = HexColor("#555555"), HexColor("#bbbbbb"), HexColor("#9a3b00")
 
 
@@ -45,6 +47,8 @@ def draw_page(context: Context) -> bytes:
         When a source file is gone.
     KeyError
         When a segment label has no codes, or the case lacks the series of the findings.
+    dicom_io.errors.ResultMismatch
+        When the explanation lies on another grid than the findings.
     """
     rl_config.useA85 = 0  # pixels in letters: a second longer to write, a fifth larger
     for name, path in (("Regular", REGULAR), ("Bold", BOLD)):
@@ -77,8 +81,10 @@ def _story(context: Context) -> list[Flowable]:
         *_numbers(context),
         *_scores(context),
         _pictures(context),
+        *_scale(context),
         Spacer(0, 3 * mm),
         *(_said(note, size=8) for note in wording.notes(context)),
+        *(_said(text, size=8) for text in [wording.explanation(context)] if text),
         Spacer(0, 2 * mm),
         _facts(_provenance(context), size=7.5),
     ]
@@ -147,11 +153,22 @@ def _scores(context: Context) -> list[Flowable]:
 
 
 def _pictures(context: Context) -> Flowable:
-    volume, mask = context.volume, context.findings.mask
-    slices = shown_slices(volume, mask)
-    drawn = Image.fromarray(strip(volume, mask, slices, wording.captions(context, slices)))
-    scale = min(_WIDTH / drawn.width, _PICTURE_HEIGHT / drawn.height)
-    return Picture(_reader(drawn), drawn.width * scale, drawn.height * scale)
+    volume, mask, attention = context.volume, context.findings.mask, wording.attention(context)
+    slices = shown_slices(volume, mask, attention)
+    drawn = Image.fromarray(strip(volume, mask, slices, wording.captions(context, slices), attention))
+    factor = min(_WIDTH / drawn.width, _PICTURE_HEIGHT / drawn.height)
+    return Picture(_reader(drawn), drawn.width * factor, drawn.height * factor)
+
+
+def _scale(context: Context) -> list[Flowable]:
+    """Say what the colours of an explanation mean; nothing where there are none."""
+    attention = wording.attention(context)
+    if attention is None or not attention.array.any():
+        return []
+    low, high = wording.ends(attention)
+    colours = Picture(_reader(Image.fromarray(scale(_COLOURS)[None])), 35 * mm, 3 * mm)
+    widths = [9 * mm, 38 * mm, _WIDTH - 47 * mm]
+    return [Table([[_said(low, size=8), colours, _said(high, size=8)]], widths, style=_ruled(0), hAlign="LEFT")]
 
 
 def _reader(drawn: Image.Image) -> BytesIO:
@@ -187,7 +204,7 @@ _TIGHT += [(side, (0, 0), (-1, -1), 0.6) for side in ("TOPPADDING", "BOTTOMPADDI
 
 def _ruled(rows: int) -> list[tuple[object, ...]]:
     """Return the style of a table of numbers: a line below its head and its end."""
-    lines = [("LINEBELOW", (0, row), (-1, row), 0.5, _LINE) for row in (0, rows - 1)]
+    lines = [("LINEBELOW", (0, row), (-1, row), 0.5, _LINE) for row in ((0, rows - 1) if rows else ())]
     return [*lines, ("VALIGN", (0, 0), (-1, -1), "MIDDLE"), ("LEFTPADDING", (0, 0), (-1, -1), 2)]
 
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from dicom_io.codes import segment_codes
-from dicom_io.findings import Mask
+from dicom_io.findings import Attention, Mask
+from dicom_io.heat import STRONG, heated, most_evident
 from dicom_io.lettering import font
 from dicom_io.turn import View, side, view_of
 from dicom_io.volume import Volume
@@ -61,13 +62,18 @@ def window_of(array: NDArray[np.float32]) -> Window:
     return Window(low, float(np.percentile(head, 99.8)) if head.size else low + 1.0)
 
 
-def shown_slices(volume: Volume, mask: Mask | None) -> tuple[int, ...]:
+def shown_slices(volume: Volume, mask: Mask | None, attention: Attention | None = None) -> tuple[int, ...]:
     """Return up to three slices that tell most, from right to left, front to back or feet to head.
 
-    Of a mask: the slice where it is largest and two more spread over it. Else: three spread over the middle third
-    of the head.
+    Of a mask: the slice where it is largest and two more spread over it. Else, of an explanation: those with the
+    highest evidence. Else: three spread over the middle third of the head.
     """
-    chosen = _of_head(volume) if mask is None or not mask.array.any() else _of_mask(mask)
+    if mask is not None and mask.array.any():
+        chosen = _of_mask(mask)
+    elif attention is not None and attention.array.any():
+        chosen = set(most_evident(attention)[:3])
+    else:
+        chosen = _of_head(volume)
     axis = view_of(volume.geometry).axis
     return tuple(sorted(chosen, reverse=volume.geometry.slice_step[axis] < 0))
 
@@ -79,8 +85,14 @@ def where(volume: Volume, slice_: int) -> str:
     return side(axis, volume.geometry.position((slice_, (rows - 1) / 2, (columns - 1) / 2))[axis])
 
 
-def strip(volume: Volume, mask: Mask | None, slices: Sequence[int], captions: Sequence[str]) -> Pixels:
-    """Draw slices side by side; where the mask has voxels, once plain and below once with its outlines.
+def strip(
+    volume: Volume,
+    mask: Mask | None,
+    slices: Sequence[int],
+    captions: Sequence[str],
+    attention: Attention | None = None,
+) -> Pixels:
+    """Draw slices side by side: plain; below with outlines, where the mask has voxels; below with evidence as colour.
 
     Returns
     -------
@@ -90,12 +102,15 @@ def strip(volume: Volume, mask: Mask | None, slices: Sequence[int], captions: Se
     """
     view = view_of(volume.geometry)
     window = window_of(volume.array)
-    place = _place(volume, mask, view, window)
+    place = _place(volume, mask, attention, view, window)
     plain = [grey_tile(view.turned(volume.array[[k]])[0], place, window) for k in slices]
     rows = [plain]
     if mask is not None and mask.array.any():
         marks = [_enlarged(view.turned(mask.array[[k]])[0], place) for k in slices]
         rows.append([overlaid(tile, mark, mask) for tile, mark in zip(plain, marks, strict=True)])
+    if attention is not None and attention.array.any():
+        heats = [_spread(view.turned(attention.array[[k]])[0], place) for k in slices]
+        rows.append([heated(tile, heat) for tile, heat in zip(plain, heats, strict=True)])
     width, height = place.size
     step_x, step_y = max(width, _width(captions)) + _GAP, height + _GAP
     picture = Image.new("RGB", (len(slices) * step_x - _GAP, len(rows) * step_y - _GAP + _CAPTION))
@@ -153,11 +168,13 @@ def _of_mask(mask: Mask) -> set[int]:
     return chosen | {largest}
 
 
-def _place(volume: Volume, mask: Mask | None, view: View, window: Window) -> Place:
+def _place(volume: Volume, mask: Mask | None, attention: Attention | None, view: View, window: Window) -> Place:
     """Crop to the head and all that is marked, and let it fill the space of a slice."""
     filled: NDArray[np.bool_] = np.any(volume.array > window.air, axis=0)
     if mask is not None:
         filled |= np.any(mask.array, axis=0)
+    if attention is not None:
+        filled |= np.any(attention.array >= STRONG, axis=0)
     turned = view.turned(filled[None])[0]
     rows, columns = (_span(turned.any(axis=1 - axis), view.spacing[axis]) for axis in (0, 1))
     height, width = ((part.stop - part.start) * mm for part, mm in zip((rows, columns), view.spacing, strict=True))
@@ -183,6 +200,12 @@ def _enlarged(turned: Pixels, place: Place) -> Pixels:
         row, column = ((voxel + 0.5) * shown.shape // cropped.shape).astype(int)
         shown[row, column] = number
     return shown
+
+
+def _spread(turned: NDArray[np.float32], place: Place) -> NDArray[np.float32]:
+    """Show evidence smoothly: it is coarser than voxels."""
+    cropped = Image.fromarray(np.ascontiguousarray(turned[place.rows, place.columns], dtype=np.float32))
+    return np.asarray(cropped.resize(place.size, Image.Resampling.BILINEAR)).clip(0, 1)
 
 
 def _rings(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -37,15 +37,28 @@ class Bar:
     value: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ramp:
+    """What a range of colours in the picture stands for: what its ends are called.
+
+    ``colours`` is uint8 (n, 3), drawn a pixel wide each.
+    """
+
+    colours: Pixels
+    low: str
+    high: str
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is written about a picture: above it the sentence, below it keys, bars and notes."""
+    """What is written about a picture: above it the sentence, below it keys, ramps, bars and notes."""
 
     sentence: str
     keys: Sequence[Key] = ()
     bars: Sequence[Bar] = ()
     bars_title: str = ""
     notes: Sequence[str] = ()
+    ramps: Sequence[Ramp] = ()
 
 
 @dataclass(slots=True)
@@ -72,6 +85,8 @@ def sheet(picture: Pixels, words: Words) -> Pixels:
     above.height += 10
     for key in words.keys:
         _key(below, key, width)
+    for ramp in words.ramps:
+        _ramp(below, ramp, width)
     if words.bars:
         _text(below, words.bars_title, font(15), GREY, width)
     longest = max((int(font(17).getlength(bar.name)) for bar in words.bars), default=0)
@@ -124,6 +139,23 @@ def _key(column: _Column, key: Key, width: int) -> None:
     for line in wrapped(key.text, face, width - left - _PAD):
         column.add(26, partial(_line, left, line, face, WHITE))
     column.steps.append((top, lambda draw, y: draw.rectangle((_PAD, y + 2, _PAD + 17, y + 19), key.colour)))
+
+
+def _ramp(column: _Column, ramp: Ramp, width: int) -> None:
+    face = font(17)
+    left = _PAD + int(face.getlength(ramp.low)) + 12
+    right = left + len(ramp.colours) + 12
+    top = column.height
+    column.steps.append((top, partial(_line, _PAD, ramp.low, face, WHITE)))
+    for line in wrapped(ramp.high, face, width - right - _PAD):
+        column.add(26, partial(_line, right, line, face, WHITE))
+
+    def draw_colours(draw: ImageDraw.ImageDraw, y: int) -> None:
+        for offset, (red, green, blue) in enumerate(ramp.colours.tolist()):
+            draw.line((left + offset, y + 3, left + offset, y + 18), (red, green, blue))
+
+    column.steps.append((top, draw_colours))
+    column.height += 6
 
 
 def _bar(column: _Column, bar: Bar, name_width: int) -> None:

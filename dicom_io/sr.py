@@ -19,7 +19,7 @@ AnyGroup = sr.MeasurementsAndQualitativeEvaluations | sr.VolumetricROIMeasuremen
 Group = TypeVar("Group", bound=AnyGroup)
 AnyReport = sr.Comprehensive3DSR | sr.ComprehensiveSR
 CLASSES = {"comprehensive 3d": sr.Comprehensive3DSR, "comprehensive": sr.ComprehensiveSR}
-DISCLAIMER = "Certainty is the model's own score, not calibrated. Research use only, not a medical device."
+DISCLAIMER = "Certainty is the model's own score. Research use only, not a medical device."
 
 
 def build_report(context: Context, seg: hd.seg.Segmentation | None) -> AnyReport:
@@ -95,8 +95,8 @@ def _study_group(context: Context) -> sr.MeasurementsAndQualitativeEvaluations:
         ],
         measurements=[] if score is None else [_certainty(score)],
     )
-    notes = [f"Note: {note.rstrip('. ')}." for note in context.case.notes]
-    sentences = [_sentence(findings), *notes, context.without_seg, DISCLAIMER]
+    notes = [f"Note: {note.rstrip('. ')}." for note in (*context.case.notes, *findings.notes)]
+    sentences = [_sentence(findings), *notes, wording.explanation(context), context.without_seg, DISCLAIMER]
     return commented(group, *(context.text(sentence) for sentence in sentences if sentence))
 
 

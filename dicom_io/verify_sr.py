@@ -47,7 +47,8 @@ def verify_sr(encoded: bytes, context: Context, seg_uid: str | None, drawn: Mask
     _expect("predecessors", _predecessors(report), {one.sop_instance_uid for one in context.predecessors})
     study, *others = _groups(report)
     _check_study(study, findings)
-    _check_comment(study, *map(context.text, (findings.summary, *context.case.notes, context.without_seg)))
+    said = (findings.summary, *context.case.notes, *findings.notes, context.without_seg)
+    _check_comment(study, *map(context.text, said))
     segments = [group for group in others if _values(group, codes.VOLUME)]
     classes = [group for group in others if group not in segments]
     _expect("class scores", _rows(classes, codes.FINDING, codes.CERTAINTY), _meant_classes(findings))

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from dicom_io import codes
 from dicom_io.context import Context
-from dicom_io.errors import NONSENSE, DicomInputError
+from dicom_io.errors import NONSENSE, DicomInputError, ResultMismatch
 from dicom_io.files import read_dataset
+from dicom_io.findings import Attention
+from dicom_io.heat import most_evident
 from dicom_io.lettering import readable
 from dicom_io.measure import SegmentMeasures, measures
 from dicom_io.picture import where
@@ -14,7 +16,8 @@ from dicom_io.sources import is_multiframe
 from dicom_io.turn import side
 from dicom_io.volume import SEQUENCE_TITLES, SourceFrame, Volume
 
-SCORES_TITLE = "Scores of the model, not calibrated"
+SCORES_TITLE = "Scores of the model"
+NO_SEGMENTATION = "An explanation of the score, not a segmentation."
 
 _DAMAGED = tuple(error for error in NONSENSE if error is not OSError)  # the disk's fault is nobody's number
 
@@ -46,8 +49,53 @@ def label_name(label: str) -> str:
 
 
 def notes(context: Context) -> tuple[str, ...]:
-    """Return what a reader must know of how the case was built."""
-    return tuple(readable(f"{note.rstrip('. ')}.") for note in context.case.notes)
+    """Return what a reader must know of how the case was built, and of how far to trust the model."""
+    said = (*context.case.notes, *context.findings.notes)
+    return tuple(readable(f"{note.rstrip('. ')}.") for note in said)
+
+
+def attention(context: Context) -> Attention | None:
+    """Return the explanation of a score, if there is one.
+
+    Raises
+    ------
+    dicom_io.errors.ResultMismatch
+        When it is not on the grid of the series of the findings, on which results show it.
+    """
+    given, volume = context.findings.attention, context.volume
+    if given is None:
+        return None
+    if given.series_instance_uid != volume.header.series_instance_uid or given.array.shape != volume.array.shape:
+        raise ResultMismatch(
+            f"the explanation is of {given.array.shape} on series {given.series_instance_uid}, the findings are on "
+            f"{volume.array.shape} of {volume.header.series_instance_uid}"
+        )
+    return given
+
+
+def ends(given: Attention) -> tuple[str, str]:
+    """Return what the lowest and the highest colour of an explanation mean."""
+    return "low", f"high evidence for {label_name(given.label)} ({readable(given.method)})"
+
+
+def explanation(context: Context) -> str:
+    """Return where the evidence for which score lies and how that was found, in sentences; "" where nobody asked.
+
+    Raises
+    ------
+    OSError
+        When a source file is gone.
+    dicom_io.errors.ResultMismatch
+        As ``attention`` does.
+    """
+    given = attention(context)
+    if given is None:
+        return ""
+    label, method = label_name(given.label), readable(given.method)
+    if not given.array.any():
+        return f"No part of the images alone is evidence for {label}, as found by {method}."
+    (highest,) = captions(context, most_evident(given)[:1])
+    return f"Evidence for {label}, as found by {method}, is highest on {highest}. {NO_SEGMENTATION}"
 
 
 def size(one: SegmentMeasures) -> str:

@@ -35,13 +35,21 @@ class ModelCard:
     inputs
         The series that the model is given. The first is required: on its grid lie the others and the findings.
     input_shape
-        (rows, columns, channels) of one slice as the network sees it.
+        What the network sees of a case at once: (rows, columns, channels) of a slice, or (slices, rows, columns,
+        channels) of a volume.
     network
         Keyword arguments of the model file's ``build``.
     threshold
         The operating point: a score at or above it counts as found.
     provenance
         Data, licence, split, seed, command, figures and limits, as the training command measured them.
+    temperature
+        What logits are divided by, so that scores are calibrated (Guo et al. 2017); 1 leaves them.
+    novelty_limit
+        The largest novelty (see inference/models/novelty.py) of an input that the model answers for; None where it is
+        not measured.
+    caution
+        A sentence that goes with every answer of the model, where its figures do not support relying on it.
     """
 
     name: str
@@ -49,12 +57,15 @@ class ModelCard:
     task: str
     inputs: tuple[Input, ...]
     labels: tuple[str, ...]
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     network: Mapping[str, object]
     threshold: float
     weights_file: str
     weights_sha256: str
     provenance: Mapping[str, object]
+    temperature: float = 1.0
+    novelty_limit: float | None = None
+    caution: str = ""
 
     @property
     def weights_path(self) -> Path:

@@ -43,3 +43,14 @@ def pool_suspicious(
     top = np.argsort(suspicion, kind="stable")[-count:]
     pooled: NDArray[np.floating] = scores[top].mean(axis=0)
     return pooled
+
+
+def with_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    """Return class probabilities (n, classes) as if their logits had been divided by ``temperature`` (Guo et al. 2017).
+
+    A softmax forgets what was added to all logits, and nothing else: the logarithms of its output do as well.
+    """
+    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1.0)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    calibrated: NDArray[np.floating] = powers / powers.sum(axis=1, keepdims=True)
+    return calibrated

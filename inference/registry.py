@@ -10,6 +10,7 @@ from inference.model import Model
 CLASSES = {
     "segment_unet2d": "SegmentUnet2d",
     "classify_efficientnetb0": "ClassifyEfficientNetB0",
+    "detect_cnn2d": "DetectCnn2d",
 }
 
 

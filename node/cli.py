@@ -33,6 +33,9 @@ from node.errors import NodeError
 from node.explain.command import explain_study
 from node.inspect.command import inspect_folder
 from node.loop import Loop, stop_on_signals
+from node.models.command import models
+from node.predict.command import predict_command
+from node.predict.wish import Manner
 from node.supervisor import supervise
 
 ROOMS = ("listen", "work", "deliver")
@@ -49,6 +52,7 @@ app = typer.Typer(
     help="The node between a PACS and its brain-MR models.",
 )
 app.command()(demo)
+app.command()(models)
 
 ConfigFile = Annotated[
     Path | None,
@@ -230,3 +234,11 @@ def _needs(settings: Settings) -> list[Need]:
 
 def _stop_with(loop: Loop, leave_with_parent: bool) -> None:
     stop_on_signals(loop.stop, _STANDARD_INPUT if leave_with_parent else None)
+
+
+def _manner(file: Path | None) -> Manner:
+    settings = _settings(file)
+    return Manner(wiring.profile_of(settings.profile), settings.case.other_frame_of_reference)
+
+
+app.command()(predict_command(_manner))

@@ -125,7 +125,7 @@ def analyse(order: Order, model: Model, desk: Desk, steps: Steps) -> Analysis:
         }
     with steps.step("keep"):
         made = _keep_all(encoded, desk.storage)
-    return Analysis(findings, made, (*job.notes, *case.notes))
+    return Analysis(findings, made, (*job.notes, *case.notes, *findings.notes))
 
 
 def report_failure(order: Order, failure: Failure, algorithm: Algorithm, desk: Desk) -> tuple[Made, ...]:

@@ -21,6 +21,7 @@ from dicom_io.survey import survey
 from inference import registry
 from inference.card import read_card
 from inference.errors import ModelError
+from inference.shelf import Shelf
 from node.completion import Completion
 from node.decision import Need
 from node.listener import Listener
@@ -82,7 +83,7 @@ def make_worker(settings: Settings, loop: Loop) -> Worker:
         policy=settings.worker,
         routes=routes_of(settings),
         desk=Desk(storage, equipment, settings.case.other_frame_of_reference),
-        load=registry.load,
+        load=Shelf(registry.load, settings.worker.model_memory_mb * 1_000_000).model,
         algorithm_of=algorithm_of,
         stopped=lambda: loop.stopped,
         now=now,

@@ -70,7 +70,6 @@ class Worker:
         self._desk = desk
         self._load = load
         self._algorithm_of = algorithm_of
-        self._models: dict[str, Model] = {}
         self._stopped = stopped
         self._now = now
         self._lease = timedelta(seconds=policy.lease_seconds)
@@ -117,9 +116,8 @@ class Worker:
 
     def _analyse(self, job: Job, steps: Steps) -> Analysis:
         with steps.step("load"):
-            if job.model not in self._models:
-                self._models[job.model] = self._load(job.model)
-        return analyse(self._order(job), self._models[job.model], self._desk, steps)
+            model = self._load(job.model)
+        return analyse(self._order(job), model, self._desk, steps)
 
     def _order(self, job: Job) -> Order:
         """Look up what a job needs. What it replaces depends on earlier jobs alone: twice is once."""

@@ -22,6 +22,7 @@ WITHOUT_A_UNIT_TEST = {
     "dicom_io/anatomy.py": "what test_phantom.py looks at",
     "dicom_io/context.py": "what test_results.py compares",
     "inference/model.py": "a Protocol, nothing to run",
+    "inference/training/recipe.py": "frozen values, nothing to run",
     "inference/training/fit.py": "trains: tests/integration/test_training.py",
     "node/demo/command.py": "options: tests/acceptance/test_demo.py",
     "node/demo/run.py": "the whole product at once: tests/acceptance/test_demo.py",

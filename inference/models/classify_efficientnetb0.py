@@ -10,7 +10,9 @@ from dicom_io.volume import Volume
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
 from inference.errors import UnsuitableCase
-from inference.postprocess import pool_suspicious
+from inference.forward import Forward
+from inference.models.novelty import Novelty
+from inference.postprocess import pool_suspicious, with_temperature
 from inference.preprocess.grid import SquareFit, axial_turn
 from inference.preprocess.intensity import scale_to_unit
 from inference.preprocess.slices import head_slices
@@ -22,7 +24,6 @@ SEQUENCES = ("t1c", "t1")
 MOST_SLICES = 24
 HEAD_SHARE = 0.6
 SUSPICIOUS_SHARE = 0.25
-BATCH = 8
 
 
 def build(input_shape: tuple[int, int, int], dropout: float = 0.2, weights: str | None = None) -> keras.Model:
@@ -48,6 +49,16 @@ def build(input_shape: tuple[int, int, int], dropout: float = 0.2, weights: str 
     return keras.Model(inputs, outputs, name=NAME)
 
 
+def served(network: keras.Model) -> keras.Model:
+    """Return the network as it is served: (n, 5), the probabilities and how novel the slice is.
+
+    It shares its layers with the network given; only the layer ``novelty`` is new.
+    """
+    novelty = Novelty(len(LABELS))(network.get_layer("dropout").input)
+    outputs = keras.layers.Concatenate(dtype="float32", name="answer")([network.output, novelty])
+    return keras.Model(network.input, outputs, name=NAME)
+
+
 def as_input(image: NDArray[np.generic], size: int, spacing: tuple[float, float] = (1.0, 1.0)) -> NDArray[np.float32]:
     """Return one grey image (rows, columns) as the network sees it: (size, size, 3), 0..1, padded with 0."""
     fit = SquareFit.of((image.shape[0], image.shape[1]), spacing, size)
@@ -65,9 +76,17 @@ def prepare(case: Case, size: int) -> NDArray[np.float32]:
 
 
 def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Findings:
-    """Turn probabilities per slice (n, 4) into one answer for the series."""
+    """Turn probabilities and novelty per slice (n, 5) into one answer for the series.
+
+    Raises
+    ------
+    UnsuitableCase
+        When fewer than half of the slices are like what the model was trained on.
+    """
     volume = _t1(case)
-    scores = pool_suspicious(output, 1.0 - output[:, NO_TUMOUR], SUSPICIOUS_SHARE)
+    familiar = _familiar(output[:, len(LABELS)], card)
+    probabilities = with_temperature(output[familiar, : len(LABELS)], card.temperature)
+    scores = pool_suspicious(probabilities, 1.0 - probabilities[:, NO_TUMOUR], SUSPICIOUS_SHARE)
     tumours = {label: float(score) for label, score in zip(LABELS, scores, strict=True) if label != "no_tumour"}
     likeliest = max(tumours, key=lambda label: tumours[label])
     present = 1.0 - float(scores[NO_TUMOUR]) >= card.threshold
@@ -82,7 +101,8 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
         present=present,
         scores=tuple(Score(label, float(score)) for label, score in zip(LABELS, scores, strict=True)),
         mask=None,
-        summary=f"{summary}, from {len(output)} slices (threshold {card.threshold:.0%})",
+        summary=f"{summary}, from {len(probabilities)} slices (threshold {card.threshold:.0%})",
+        notes=_notes(len(output), len(probabilities), card),
     )
 
 
@@ -92,13 +112,32 @@ class ClassifyEfficientNetB0:
     def __init__(self, card: ModelCard) -> None:
         """Build the network and read its weights."""
         self.card = card
-        self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
+        self.network = served(build(card.input_shape, **card.network))  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
+        self.forward = Forward(self.network)
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``."""
-        slices = prepare(case, self.card.input_shape[0])
-        return interpret(self.network.predict(slices, batch_size=BATCH, verbose=0), case, self.card)
+        return interpret(self.forward(prepare(case, self.card.input_shape[0])), case, self.card)
+
+
+def _familiar(novelty: NDArray[np.floating], card: ModelCard) -> NDArray[np.bool_]:
+    """Return which slices the model answers for."""
+    if card.novelty_limit is None:
+        return np.ones(len(novelty), dtype=bool)
+    familiar: NDArray[np.bool_] = novelty <= card.novelty_limit
+    strange = len(novelty) - int(familiar.sum())
+    if 2 * strange > len(novelty):
+        raise UnsuitableCase(
+            f"{NAME} was trained on T1 slices of the brain; {strange} of {len(novelty)} slices are not like them "
+            f"(novelty {np.median(novelty):.1f} in the median, limit {card.novelty_limit:.1f})"
+        )
+    return familiar
+
+
+def _notes(looked_at: int, used: int, card: ModelCard) -> tuple[str, ...]:
+    left_out = f"{looked_at - used} of {looked_at} slices were left out, being unlike the training data"
+    return tuple(filter(None, (left_out if used < looked_at else "", card.caution)))
 
 
 def _t1(case: Case) -> Volume:

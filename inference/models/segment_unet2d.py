@@ -11,6 +11,7 @@ from dicom_io.volume import Volume
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
 from inference.errors import UnsuitableCase
+from inference.forward import Forward
 from inference.models.blocks import double_convolution
 from inference.postprocess import drop_specks
 from inference.preprocess.grid import SquareFit, Turn, axial_turn
@@ -21,7 +22,6 @@ LABEL = "flair_abnormality"
 CHANNELS = ("flair", "t1", "t1c")
 TITLES = {"flair": "FLAIR", "t1": "T1", "t1c": "T1 post contrast"}
 SMALLEST_MM3 = 150.0
-BATCH = 8
 
 
 def build(input_shape: tuple[int | None, int | None, int], filters: int = 16, depth: int = 4) -> keras.Model:
@@ -105,12 +105,11 @@ class SegmentUnet2d:
         self.card = card
         self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
+        self.forward = Forward(self.network)
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``."""
-        slices = prepare(case, self.card.input_shape[0])
-        output = self.network.predict(slices, batch_size=BATCH, verbose=0)
-        return interpret(output, case, self.card)
+        return interpret(self.forward(prepare(case, self.card.input_shape[0])), case, self.card)
 
 
 def _flair(case: Case) -> Volume:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import keras
 
+from inference.training.catalogue import PREPARATIONS, RECIPES, recipe_of
+from inference.training.crossval import train_all
 from inference.training.fit import Run, train
-from inference.training.recipes import RECIPES, recipe_of
 
 
 def main() -> None:
@@ -22,12 +23,23 @@ def main() -> None:
         default="float32",
         help="Keras dtype policy; mixed_bfloat16 is faster where the processor has it",
     )
+    parser.add_argument(
+        "--protocol", help="how to divide the data set; without it, as the shipped weights were trained"
+    )
     chosen = parser.parse_args()
     keras.config.set_dtype_policy(chosen.policy)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = f"--data DIR --out DIR --seed {chosen.seed} --policy {chosen.policy}"
+    if chosen.protocol:
+        options += f" --protocol {chosen.protocol}"
     command = f"python -m inference.training {chosen.model} {options}"
-    card = train(recipe_of(chosen.model), Run(chosen.data, chosen.out, chosen.seed), command)
+    recipe = recipe_of(chosen.model)
+    if chosen.protocol and chosen.protocol not in recipe.protocols:
+        parser.error(f"{recipe.name} has no protocol {chosen.protocol!r}; there are: {', '.join(recipe.protocols)}")
+    prepare = PREPARATIONS.get(chosen.model)
+    data = prepare(chosen.data, chosen.out) if prepare else chosen.data
+    run = Run(data, chosen.out, chosen.seed, command)
+    card = train_all(recipe, run) if recipe.folds else train(recipe, run, chosen.protocol)
     logging.getLogger(__name__).info("wrote %s", card)
 
 

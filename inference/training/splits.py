@@ -3,6 +3,9 @@
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Member = TypeVar("Member")
 
 # Slices of one patient are neighbours in Cheng's numbering (about 13 a patient); a window is held out whole,
 # with a margin on both sides that nobody uses, so that no patient has slices on both sides of the border.
@@ -11,15 +14,15 @@ MARGIN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Names of the members of each part."""
+class Split(Generic[Member]):
+    """The members of each part."""
 
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
+    train: tuple[Member, ...]
+    validation: tuple[Member, ...]
+    test: tuple[Member, ...]
 
 
-def split_patients(sites: Mapping[str, str], seed: int, validation: float = 0.12, test: float = 0.15) -> Split:
+def split_patients(sites: Mapping[str, str], seed: int, validation: float = 0.12, test: float = 0.15) -> Split[str]:
     """Split patients at random within each site, so that every scanner is in every part.
 
     Parameters
@@ -37,6 +40,14 @@ def split_patients(sites: Mapping[str, str], seed: int, validation: float = 0.12
         parts["validation"] += members[tests : tests + validations]
         parts["train"] += members[tests + validations :]
     return Split(*(tuple(sorted(parts[part])) for part in ("train", "validation", "test")))
+
+
+def split_slices(slices: Sequence[Member], seed: int) -> Split[Member]:
+    """Split slices at random, whoever they are of, in the source's shares: 2,838 to 501 to 590."""
+    order = list(slices)
+    random.Random(seed).shuffle(order)
+    first, second = round(2838 / 3929 * len(order)), round(3339 / 3929 * len(order))
+    return Split(tuple(order[:first]), tuple(order[first:second]), tuple(order[second:]))
 
 
 def split_by_number(numbers: Mapping[str, int | None], seed: int, share: float = 0.15) -> tuple[set[str], set[str]]:
@@ -64,8 +75,3 @@ def split_by_number(numbers: Mapping[str, int | None], seed: int, share: float =
 
 def _near(number: int, windows: set[int]) -> bool:
     return (number - MARGIN) // WINDOW in windows or (number + MARGIN) // WINDOW in windows
-
-
-def names(members: Sequence[str]) -> str:
-    """Return names as one line for a model card."""
-    return " ".join(sorted(members))

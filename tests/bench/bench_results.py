@@ -29,13 +29,14 @@ from dicom_io.findings import Findings, Mask, Segment
 from dicom_io.phantom import brain_phantom
 from dicom_io.read import read_volume
 from dicom_io.results import encode
-from inference.models.segment_unet2d import BATCH, CHANNELS, SegmentUnet2d, prepare
+from inference.models.segment_unet2d import CHANNELS, SegmentUnet2d, prepare
 from inference.registry import load
 
 SHAPE = (155, 240, 240)
 SPACING = (1.0, 1.0, 1.0)
 SEGMENTS = (1, 2, 3)
 REPETITIONS = 3
+BATCH = 8
 AT = datetime(2026, 1, 2, 3, 4, 5)
 HERE = Equipment(site="bench", serial="0001")
 COMMAND = "FIGURES=docs/figures .venv/bin/pytest tests/bench/bench_results.py"

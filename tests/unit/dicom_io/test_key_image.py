@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from dicom_io.codes import segment_codes
 from dicom_io.context import Context
 from dicom_io.equipment import Equipment
 from dicom_io.errors import ResultMismatch
-from dicom_io.findings import Findings
+from dicom_io.findings import Attention, Findings
 from dicom_io.key_image import build_key_image, verify_key_image
 from dicom_io.sources import read_sources
 from dicom_io.volume import Volume
@@ -41,12 +42,22 @@ def _named(path: Path) -> Volume:
     return classic_volume(path, edit=_name)
 
 
-@pytest.fixture(params=["segments", "classes", "negative", "enhanced"])
+def _explained(findings: Findings, *slices: int) -> Findings:
+    """Add evidence on slices, the first the highest."""
+    array = np.zeros((5, 12, 16), np.float32)
+    for rank, slice_ in enumerate(slices):
+        array[slice_, 3:7, 4:9] = 1.0 - 0.2 * rank
+    attention = Attention(array, findings.scores[0].label, "occlusion", findings.series_instance_uid)
+    return replace(findings, attention=attention, notes=("Not validated per patient",))
+
+
+@pytest.fixture(params=["segments", "classes", "negative", "enhanced", "explained", "segments explained"])
 def context(request: pytest.FixtureRequest, tmp_path: Path) -> Context:
     volume = enhanced_volume(tmp_path) if request.param == "enhanced" else _named(tmp_path)
     mask = lopsided() * (request.param != "negative")
-    findings = class_findings(volume) if request.param == "classes" else mask_findings(volume, mask)
-    return _context(findings, volume)
+    of_classes = request.param in ("classes", "explained")
+    findings = class_findings(volume) if of_classes else mask_findings(volume, mask)
+    return _context(_explained(findings, 4, 2) if "explained" in request.param else findings, volume)
 
 
 def test_dciodvfy_finds_no_error(context: Context, tmp_path: Path) -> None:
@@ -136,3 +147,49 @@ def test_other_sources_are_refused(context: Context) -> None:
 
     with pytest.raises(ResultMismatch, match=r"names 1\.2\.3"):
         verify_key_image(_encoded(image), context)
+
+
+def test_without_a_mask_its_sources_are_the_slices_that_are_explained(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+
+    image = build_key_image(_context(_explained(class_findings(volume), 4, 0), volume))
+
+    named = [item.ReferencedSOPInstanceUID for item in image.SourceImageSequence]
+    assert named == [volume.sources[k].sop_instance_uid for k in (0, 4)]
+    assert "colours" in image.DerivationDescription
+
+
+def test_an_explanation_changes_the_picture_and_its_notes_do(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    plain = class_findings(volume)
+
+    drawn = [
+        build_key_image(_context(findings, volume)).PixelData
+        for findings in (
+            plain,
+            _explained(plain, 2),
+            replace(_explained(plain, 2), notes=()),
+            replace(_explained(plain), notes=()),
+        )
+    ]
+
+    assert len(set(drawn)) == 4
+
+
+def test_an_image_that_shows_other_evidence_is_refused(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    findings = class_findings(volume)
+    encoded = _encoded(build_key_image(_context(_explained(findings, 2, 3), volume)))
+
+    with pytest.raises(ResultMismatch):
+        verify_key_image(encoded, _context(_explained(findings, 3, 2), volume))
+
+
+def test_an_explanation_of_another_series_is_refused(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    findings = _explained(class_findings(volume), 2)
+    assert findings.attention is not None
+    other = replace(findings, attention=replace(findings.attention, series_instance_uid="1.2.3"))
+
+    with pytest.raises(ResultMismatch, match=r"on series 1\.2\.3"):
+        build_key_image(_context(other, volume))

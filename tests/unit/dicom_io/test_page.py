@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom import Dataset
 from support.require import require_tool
@@ -10,7 +11,7 @@ from support.source_series import Edit, case_of, class_findings, classic_volume,
 
 from dicom_io.context import Context
 from dicom_io.equipment import Equipment
-from dicom_io.findings import Findings
+from dicom_io.findings import Attention, Findings
 from dicom_io.lettering import UNWRITTEN
 from dicom_io.page import draw_page
 from dicom_io.sources import read_sources
@@ -71,6 +72,25 @@ def test_the_page_lists_all_scores(tmp_path: Path) -> None:
     for words in ("Intracranial meningioma", "68.6%", "No tumour", "2.0%"):
         assert words in text
     assert "Volume" not in text
+
+
+def test_the_page_says_what_its_colours_mean_and_what_the_model_says_of_itself(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path / "source")
+    array = np.zeros(volume.array.shape, np.float32)
+    array[2, 3:6, 4:9] = 1.0
+    attention = Attention(array, "meningioma", "occlusion", volume.header.series_instance_uid)
+    findings = replace(class_findings(volume), attention=attention, notes=("Scores are calibrated",))
+
+    text = _text(draw_page(_context(findings, volume)), tmp_path)
+
+    for words in (
+        "low",
+        "high evidence for Intracranial meningioma (occlusion)",
+        "Scores are calibrated.",
+        "An explanation of the score, not a segmentation.",
+    ):
+        assert words in " ".join(text.split())
+    assert text.count("\f") == 1
 
 
 @pytest.mark.parametrize(

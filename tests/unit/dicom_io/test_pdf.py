@@ -1,7 +1,9 @@
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset
@@ -12,6 +14,7 @@ from support.source_series import case_of, class_findings, classic_volume, enhan
 from dicom_io.context import Context
 from dicom_io.equipment import Equipment
 from dicom_io.errors import ResultMismatch
+from dicom_io.findings import Attention
 from dicom_io.page import draw_page
 from dicom_io.pdf import build_pdf, verify_pdf
 from dicom_io.sources import read_sources
@@ -19,11 +22,14 @@ from dicom_io.sources import read_sources
 AT = datetime(2026, 1, 2, 3, 4, 5)
 
 
-@pytest.fixture(params=["segments", "classes", "negative", "enhanced"])
+@pytest.fixture(params=["segments", "classes", "negative", "enhanced", "explained"])
 def context(request: pytest.FixtureRequest, tmp_path: Path) -> Context:
     volume = enhanced_volume(tmp_path) if request.param == "enhanced" else classic_volume(tmp_path)
     mask = lopsided() * (request.param != "negative")
     findings = class_findings(volume) if request.param == "classes" else mask_findings(volume, mask)
+    if request.param == "explained":
+        heat = np.linspace(0, 1, 960, dtype=np.float32).reshape(5, 12, 16)
+        findings = replace(findings, attention=Attention(heat, "glioma", "occlusion", findings.series_instance_uid))
     sources = {volume.header.series_instance_uid: read_sources(volume)}
     return Context(case_of(volume), findings, Equipment(site="north", serial="0001"), AT, sources)
 

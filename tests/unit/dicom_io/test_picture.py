@@ -6,7 +6,7 @@ from support.orientations import STANDARD, Scan
 from support.volumes import volume_of
 
 from dicom_io.codes import segment_codes
-from dicom_io.findings import Mask, Segment
+from dicom_io.findings import Attention, Mask, Segment
 from dicom_io.picture import overlaid, shown_slices, strip, window_of
 from dicom_io.volume import Volume
 
@@ -182,3 +182,70 @@ def test_a_voxel_smaller_than_a_pixel_is_shown_too() -> None:
         marks[1, row, 451] = True
         picture = strip(volume, _mask(marks), [1], [""])
         assert (picture == ORANGE).all(axis=-1).any()
+
+
+def _attention(array: NDArray) -> Attention:
+    return Attention(array.astype(np.float32), "glioma", "occlusion", "1.2.flair")
+
+
+def _coloured(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.ptp(picture.astype(int), axis=-1) > 40
+
+
+@pytest.mark.parametrize("name", list(STANDARD))
+def test_evidence_is_coloured_where_it_lies_in_every_orientation(name: str) -> None:
+    volume, mask = _head(name)
+    attention = _attention(mask.array)
+    (slice_, *_) = shown_slices(volume, None, attention)
+
+    heat = strip(volume, None, [slice_], [""], attention)
+    outlined = strip(volume, mask, [slice_], [""])
+
+    half = heat.shape[0] // 2 - 12
+    assert not _coloured(heat[20 : half - 25, 30:-30]).any()
+    lit = ndimage.binary_opening(_coloured(heat[half + 3 : -24]), iterations=6)
+    marked = (outlined[half + 3 : -24] == ORANGE).all(axis=-1)
+    assert _middle(lit) == pytest.approx(_middle(marked), abs=4)
+
+
+def test_without_a_mask_the_slices_with_the_highest_evidence_are_shown() -> None:
+    array = np.zeros((20, 8, 8))
+    for slice_, heat in {2: 0.4, 5: 1.0, 9: 0.8, 17: 0.6}.items():
+        array[slice_, 3, 3] = heat
+    volume = volume_of(np.ones(array.shape), Scan().geometry)
+
+    assert shown_slices(volume, None, _attention(array)) == (5, 9, 17)
+
+
+def test_a_mask_decides_which_slices_are_shown_also_where_there_is_evidence() -> None:
+    volume, mask = _head("axial")
+    elsewhere = np.zeros(mask.array.shape)
+    elsewhere[1, 20, 20] = 1.0
+
+    shown = shown_slices(volume, mask, _attention(elsewhere))
+
+    assert shown == shown_slices(volume, mask)
+    assert (
+        strip(volume, mask, shown, [""] * 3, _attention(elsewhere)).shape[0]
+        > strip(volume, mask, shown, [""] * 3).shape[0]
+    )
+
+
+def test_an_explanation_without_evidence_is_drawn_as_none() -> None:
+    volume, mask = _head("axial")
+    nothing = _attention(np.zeros(mask.array.shape))
+
+    assert shown_slices(volume, None, nothing) == shown_slices(volume, None)
+    assert np.array_equal(strip(volume, None, [15], [""], nothing), strip(volume, None, [15], [""]))
+
+
+def test_strong_evidence_outside_the_head_is_not_cropped_away() -> None:
+    array = np.zeros((5, 64, 64), np.float32)
+    array[:, 20:40, 20:40] = 100
+    heat = np.zeros(array.shape)
+    heat[2, 58:63, 1:6] = 1.0
+    volume = volume_of(array, Scan().geometry)
+
+    picture = strip(volume, None, [2], [""], _attention(heat))
+
+    assert _coloured(picture[picture.shape[0] // 2 :, : picture.shape[1] // 3]).sum() > 500

@@ -1,7 +1,7 @@
 import numpy as np
 
 from dicom_io.lettering import font
-from dicom_io.sheet import AMBER, BLUE, WHITE, Bar, Key, Words, sheet, wrapped
+from dicom_io.sheet import AMBER, BLUE, WHITE, Bar, Key, Ramp, Words, sheet, wrapped
 
 PICTURE = np.full((101, 1003, 3), 77, np.uint8)
 LONG = "a sentence of many words " * 20
@@ -53,3 +53,23 @@ def test_lines_are_no_wider_than_allowed_and_lose_no_letter() -> None:
 
     assert max(face.getlength(line) for line in lines) <= 200
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_ramp_shows_its_colours_between_what_they_mean() -> None:
+    colours = np.stack([[100, number, 9] for number in range(120)]).astype(np.uint8)
+
+    page = sheet(PICTURE, Words("found", ramps=[Ramp(colours, "low", "high evidence for glioma")]))
+
+    row = page[int(np.argwhere((page == colours[60]).all(axis=-1))[0][0])]
+    (first,) = np.flatnonzero((row == colours[0]).all(axis=-1))
+    assert np.array_equal(row[first : first + 120], colours)
+    rows = _rows_of(page, tuple(colours[60]))
+    written = np.flatnonzero((page[rows] == WHITE).all(axis=-1).any(axis=0))
+    assert written.min() < first
+    assert written.max() > first + 120
+
+
+def test_a_long_meaning_of_a_ramp_touches_no_edge() -> None:
+    page = sheet(PICTURE[:, :200], Words("found", ramps=[Ramp(np.full((200, 3), 90, np.uint8), "low", LONG)]))
+
+    assert not page[:, -8:].any()

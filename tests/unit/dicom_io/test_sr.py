@@ -17,7 +17,7 @@ from support.source_series import (
 
 from dicom_io.context import Context, Predecessor
 from dicom_io.equipment import Equipment
-from dicom_io.findings import Findings, Score
+from dicom_io.findings import Attention, Findings, Score
 from dicom_io.measure import diameters
 from dicom_io.profile import Profile
 from dicom_io.seg import build_seg
@@ -155,7 +155,7 @@ def test_the_comment_holds_the_sentence_and_the_research_notice(tmp_path) -> Non
 
     assert comment.splitlines() == [
         "FLAIR abnormality on 2 slices. Scores: flair abnormality 93.4%.",
-        "Certainty is the model's own score, not calibrated. Research use only, not a medical device.",
+        "Certainty is the model's own score. Research use only, not a medical device.",
     ]
 
 
@@ -166,6 +166,30 @@ def test_what_became_of_the_case_is_noted(tmp_path) -> None:
     comment = str(_groups(build_report(context, None))[0]["Comment"])
 
     assert "Note: T1 left out." in comment.splitlines()
+
+
+def test_what_the_model_says_of_itself_is_noted_after_the_case(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    findings = replace(class_findings(volume), notes=("Not validated per patient",))
+    context = replace(_context(findings, volume), case=replace(case_of(volume), notes=("T1 left out.",)))
+
+    comment = str(_groups(build_report(context, None))[0]["Comment"])
+
+    assert comment.splitlines()[1:3] == ["Note: T1 left out.", "Note: Not validated per patient."]
+
+
+def test_an_explanation_is_told_in_words(tmp_path) -> None:
+    volume = classic_volume(tmp_path)
+    array = np.zeros(volume.array.shape, np.float32)
+    array[2, 3, 4] = 1.0
+    attention = Attention(array, "meningioma", "occlusion", volume.header.series_instance_uid)
+    context = _context(replace(class_findings(volume), attention=attention), volume)
+
+    comment = str(_groups(build_report(context, None))[0]["Comment"])
+
+    (said,) = (line for line in comment.splitlines() if line.startswith("Evidence for"))
+    assert "Intracranial meningioma, as found by occlusion, is highest on Image 3, " in said
+    assert said.endswith("An explanation of the score, not a segmentation.")
 
 
 @pytest.mark.parametrize(("character_set", "written"), [("ISO_IR 192", "头颅 left out"), ("ISO_IR 100", "?? left out")])

@@ -1,6 +1,8 @@
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.builders import change
 from support.source_series import class_findings, classic_volume, enhanced_volume, lopsided, mask_findings
@@ -9,7 +11,8 @@ from dicom_io import wording
 from dicom_io.case import Case
 from dicom_io.context import Context
 from dicom_io.equipment import Equipment
-from dicom_io.findings import Findings
+from dicom_io.errors import ResultMismatch
+from dicom_io.findings import Attention, Findings
 from dicom_io.sources import read_sources
 from dicom_io.volume import Volume
 
@@ -84,3 +87,55 @@ def test_what_is_said_of_the_case_is_passed_on(tmp_path: Path) -> None:
     notes = wording.notes(_context(volume, class_findings(volume), ("T1 registered to FLAIR",)))
 
     assert notes == ("T1 registered to FLAIR.",)
+
+
+def test_what_the_model_says_of_itself_follows_what_is_said_of_the_case(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    findings = replace(class_findings(volume), notes=("Not validated per patient.",))
+
+    notes = wording.notes(_context(volume, findings, ("T1 registered to FLAIR",)))
+
+    assert notes == ("T1 registered to FLAIR.", "Not validated per patient.")
+
+
+def _explained(volume: Volume, array: np.ndarray, series: str = "") -> Findings:
+    uid = series or volume.header.series_instance_uid
+    return replace(class_findings(volume), attention=Attention(array, "meningioma", "LIME superpixels", uid))
+
+
+def test_an_explanation_says_of_what_how_and_where(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    change(volume.sources[3].path, InstanceNumber=17)
+    array = np.zeros(volume.array.shape, np.float32)
+    array[3, 4, 5], array[1, 4, 5] = 1.0, 0.5
+
+    said = wording.explanation(_context(volume, _explained(volume, array)))
+
+    assert said == (
+        "Evidence for Intracranial meningioma, as found by LIME superpixels, is highest on Image 17, P 26.3 mm. "
+        "An explanation of the score, not a segmentation."
+    )
+
+
+def test_an_explanation_without_evidence_says_so(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+    nothing = np.zeros(volume.array.shape, np.float32)
+
+    said = wording.explanation(_context(volume, _explained(volume, nothing)))
+
+    assert said.startswith("No part of the images alone is evidence for Intracranial meningioma")
+
+
+def test_without_an_explanation_nothing_is_said_of_one(tmp_path: Path) -> None:
+    volume = classic_volume(tmp_path)
+
+    assert wording.explanation(_context(volume, class_findings(volume))) == ""
+
+
+@pytest.mark.parametrize(("shape", "series"), [((5, 12, 15), ""), ((5, 12, 16), "1.2.3")])
+def test_an_explanation_on_another_grid_is_refused(tmp_path: Path, shape: tuple, series: str) -> None:
+    volume = classic_volume(tmp_path)
+    findings = _explained(volume, np.ones(shape, np.float32), series)
+
+    with pytest.raises(ResultMismatch, match="the explanation is of"):
+        wording.attention(_context(volume, findings))

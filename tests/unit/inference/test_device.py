@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import keras
 import numpy as np
+import tensorflow as tf
 
-from inference.device import prepare_device
+from inference.device import find_device, free_bytes, memory_errors, prepare_device
 
 
 def test_two_networks_built_after_preparation_are_the_same() -> None:
@@ -11,3 +14,29 @@ def test_two_networks_built_after_preparation_are_the_same() -> None:
         kernels.append(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).get_weights()[0])
 
     np.testing.assert_array_equal(*kernels)
+
+
+def test_a_prepared_gpu_shortens_no_numbers() -> None:
+    prepare_device()
+
+    assert not tf.config.experimental.tensor_float_32_execution_enabled()
+
+
+def test_the_device_is_the_gpu_where_there_is_one() -> None:
+    assert find_device() == ("GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0")
+
+
+def test_the_free_memory_is_what_the_kernel_calls_available(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:       24689692 kB\nMemFree:  1 kB\nMemAvailable:   19927312 kB\n")
+
+    assert free_bytes("CPU:0", meminfo) == 19927312 * 1024
+    assert free_bytes("CPU:0", tmp_path / "missing") is None
+
+
+def test_a_gpu_that_is_not_there_has_no_known_memory() -> None:
+    assert free_bytes("GPU:9") is None
+
+
+def test_tensorflows_own_error_counts_as_out_of_memory() -> None:
+    assert tf.errors.ResourceExhaustedError in memory_errors()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from inference.postprocess import drop_specks, pool_suspicious
+from inference.postprocess import drop_specks, pool_suspicious, with_temperature
 
 
 def test_parts_smaller_than_the_limit_go_and_the_rest_stays() -> None:
@@ -28,3 +28,14 @@ def test_the_answer_is_pooled_from_the_most_suspicious_slices() -> None:
 
 def test_a_short_series_is_pooled_from_all_its_slices() -> None:
     assert pool_suspicious(np.array([[0.2], [0.4]]), np.array([0.2, 0.4]), share=0.25).tolist() == [np.mean([0.2, 0.4])]
+
+
+def test_a_temperature_of_one_leaves_scores_and_a_high_one_levels_them() -> None:
+    scores = np.array([[0.7, 0.2, 0.1], [0.0, 0.0, 1.0]])
+
+    same, level = with_temperature(scores, 1.0), with_temperature(scores, 3.0)
+
+    np.testing.assert_allclose(same, scores, atol=1e-9)
+    np.testing.assert_allclose(level.sum(axis=1), 1)
+    assert level[0].argmax() == 0
+    assert level[0, 0] < 0.7

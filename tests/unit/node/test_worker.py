@@ -124,21 +124,6 @@ def test_a_job_done_is_reported_and_its_results_are_owed_to_the_caller(bench: Be
     assert all(delivery.result.path.exists() for delivery in owed)
 
 
-def test_a_model_is_loaded_once(bench: Bench) -> None:
-    loaded: list[str] = []
-
-    def load(name: str) -> Model:
-        loaded.append(name)
-        return FakeModel()
-
-    worker = bench.worker(load=load)
-    for _ in range(2):
-        enqueue_series(bench.engine, bench.folder, NAME)
-
-    assert [worker.step(), worker.step()] == [True, True]
-    assert loaded == [NAME]
-
-
 def test_a_series_that_cannot_be_analysed_fails_at_once_with_the_reason(bench: Bench) -> None:
     slices = new_series()
     new = enqueue_series(bench.engine, bench.folder, NAME, slices[:2] + slices[3:])

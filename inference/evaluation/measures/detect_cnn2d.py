@@ -1,0 +1,157 @@
+"""How well detect_cnn2d does: on Testing, on unseen patients' slices and series, and on a DICOM study."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.evaluation.metrics import (
+    confusion_matrix,
+    expected_calibration_error,
+    roc_area,
+    rounded,
+)
+from inference.evaluation.plots import calibration_picture, confusion_picture, curve_picture, roc_picture
+from inference.evaluation.pointing import pointing_figures
+from inference.evaluation.slicewise import Looked, series_case, share, summarise_slices
+from inference.evaluation.study import read_study, sequences_of
+from inference.models.detect_cnn2d import LABELS, TUMOUR, DetectCnn2d, as_input
+from inference.postprocess import with_temperature
+from inference.training.datasets import LabelledImage, Patient, read_images, read_patients
+from inference.training.detection_set import CLASSES, NO_TUMOUR, PATIENTS, SMALLEST_LESION, split_pictures
+from inference.training.duplicates import Hashes, has_duplicate, hash_pictures
+from inference.training.recipes.detect_cnn2d import COPIES, RECALL
+
+Figures = Mapping[str, object]
+CONTRASTS = ("flair", "t1", "t1c")
+
+
+def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
+    """Measure on Testing, beside it on the pictures by which the operating point was chosen, and draw Testing.
+
+    Parameters
+    ----------
+    data
+        Folder of "Brain Tumor MRI Dataset"; patients of "LGG MRI Segmentation" are measured where it lies beside it.
+    """
+    figures, scores, truth = _pictures(model, data)
+    found = np.where(scores[:, TUMOUR] >= model.card.threshold, 0, 1)
+    confusion_picture(confusion_matrix(truth, found, 2), LABELS, folder / "confusion.png")
+    roc_picture(truth, scores, LABELS, folder / "roc.png")
+    calibration_picture(scores.max(axis=1), scores.argmax(axis=1) == truth, folder / "calibration.png")
+    epochs = model.card.provenance.get("epochs")
+    if isinstance(epochs, list) and epochs:
+        curve_picture(epochs, folder / "curves.png")
+    patients = _mapping(model.card.provenance["split"]).get("patients")
+    if isinstance(patients, Mapping) and (data.parent / PATIENTS).is_dir():
+        names = set(str(patients["test"]).split())
+        people = [patient for patient in read_patients(data.parent / PATIENTS) if patient.name in names]
+        figures["patients"] = {name: _series(model, people, number) for number, name in enumerate(CONTRASTS)}
+    return _mapping(rounded(figures))
+
+
+def measure_source(model: DetectCnn2d, data: Path) -> Figures:
+    """Measure the source's network, trained on the same pictures, on Testing."""
+    figures, _, _ = _pictures(model, data)
+    return _mapping(rounded({**figures, "weights_sha256": model.card.weights_sha256}))
+
+
+PROTOCOLS = {"source": ("baselines", measure_source)}
+"""What ``--protocol`` measures, and where the card keeps it."""
+
+
+def measure_dicom(model: DetectCnn2d, folder: Path) -> Figures:
+    """Measure on one DICOM study with a true mask, each series alone, through the code that serves."""
+    figures = {}
+    for sequence in sequences_of(folder):
+        study = read_study(folder, [sequence])
+        looked = Looked.of(model, study.case, study.truth)
+        figures[sequence] = summarise_slices([looked], model.card.threshold, smallest=1)
+    return _mapping(rounded(figures))
+
+
+def _pictures(model: DetectCnn2d, data: Path) -> tuple[dict[str, object], NDArray[np.floating], NDArray[np.integer]]:
+    """Return the figures on pictures, and scores (n, 2) and truth (n,) of Testing."""
+    kept = _mapping(model.card.provenance["split"]).get(COPIES) == "kept"
+    split = split_pictures(data, _seed(model), apart=not kept)
+    validation, testing = split.validation, split.test
+    held_out = _scores(model, validation)
+    scores, truth = _scores(model, testing), _truth(testing)
+    copied = has_duplicate(_hash(testing), _hash(read_images(data, "Training")))
+    kinds = {label: np.array([CLASSES[image.label] == label for image in testing]) for label in CLASSES}
+    threshold = model.card.threshold
+    figures: dict[str, object] = {
+        "operating_point": {
+            "threshold": threshold,
+            "chosen": f"on the validation pictures, for a tumour recall of at least {RECALL}",
+            "validation": _answers(held_out, _truth(validation), threshold),
+        },
+        "testing": {**_answers(scores, truth, threshold), "missed": _missed(scores, kinds, threshold)},
+        "testing_without_copies_in_training_as_published": _answers(scores[~copied], truth[~copied], threshold),
+        "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
+        "expected_calibration_error": expected_calibration_error(scores, truth),
+    }
+    return figures, scores, truth
+
+
+def _missed(scores: NDArray[np.floating], kinds: Mapping[str, NDArray[np.bool_]], threshold: float) -> Figures:
+    low = scores[:, TUMOUR] < threshold
+    return {
+        label: f"{int((low & kind).sum())} of {int(kind.sum())}"
+        for label, kind in kinds.items()
+        if CLASSES.index(label) != NO_TUMOUR
+    }
+
+
+def _answers(scores: NDArray[np.floating], truth: NDArray[np.integer], threshold: float) -> dict[str, object]:
+    """Return accuracy, recall and specificity at a threshold, with 95 % intervals."""
+    found = np.where(scores[:, TUMOUR] >= threshold, TUMOUR, 1 - TUMOUR)
+    matrix = confusion_matrix(truth, found, 2)
+    return {
+        "pictures": len(truth),
+        "accuracy": share(int(np.trace(matrix)), len(truth)),
+        "tumour_recall": share(int(matrix[TUMOUR, TUMOUR]), int(matrix[TUMOUR].sum())),
+        "specificity": share(int(matrix[1 - TUMOUR, 1 - TUMOUR]), int(matrix[1 - TUMOUR].sum())),
+        "confusion_rows_are_truth": {"labels": list(LABELS), "counts": matrix},
+    }
+
+
+def _series(model: DetectCnn2d, patients: Sequence[Patient], contrast: int) -> dict[str, object]:
+    """Return what ``summarise_slices`` does of one contrast, and for FLAIR how well explanations point."""
+    sequence = CONTRASTS[contrast]
+    series = [Looked.of(model, series_case(one, contrast, sequence), one.mask) for one in patients]
+    figures = summarise_slices(series, model.card.threshold, SMALLEST_LESION)
+    if sequence == "flair":
+        largest = [int(one.areas.argmax()) for one in series]
+        images = np.stack([one.pictures[k] for one, k in zip(series, largest, strict=True)])
+        masks = np.stack([one.masks[k] for one, k in zip(series, largest, strict=True)])
+        figures["explanations_of_the_largest_lesion_slice"] = pointing_figures(model.forward, images, masks, TUMOUR)
+    return figures
+
+
+def _scores(model: DetectCnn2d, images: Sequence[LabelledImage]) -> NDArray[np.floating]:
+    """Return calibrated scores (n, 2) of pictures, brought to the network as a slice is in service."""
+    pictures = np.stack([as_input(image.pixels, model.card.input_shape[0]) for image in images])
+    return with_temperature(model.forward(pictures), model.card.temperature)
+
+
+def _truth(images: Sequence[LabelledImage]) -> NDArray[np.int64]:
+    return np.array([1 - TUMOUR if image.label == NO_TUMOUR else TUMOUR for image in images])
+
+
+def _hash(images: Sequence[LabelledImage]) -> Hashes:
+    return hash_pictures([image.pixels for image in images])
+
+
+def _seed(model: DetectCnn2d) -> int:
+    seed = model.card.provenance["seed"]
+    if not isinstance(seed, int):
+        raise TypeError(f"the card's seed is {seed!r}, not a whole number")
+    return seed
+
+
+def _mapping(value: object) -> Figures:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{value!r} is not a mapping")
+    return value

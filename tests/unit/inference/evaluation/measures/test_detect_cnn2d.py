@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+
+import numpy as np
+from support.training_data import write_brain_tumour_mri, write_lgg
+
+from inference.card import Input, ModelCard
+from inference.checkpoint import write_weights
+from inference.evaluation.measures.detect_cnn2d import measure, measure_source
+from inference.models.detect_cnn2d import LABELS, SEQUENCES, DetectCnn2d, build
+
+NAMES = ("TCGA_CS_0001_20000101", "TCGA_CS_0002_20000101")
+
+
+def model_in(folder: Path) -> DetectCnn2d:
+    sha256 = write_weights(build((32, 32, 1), filters=3), folder / "w.npz")
+    about = {"seed": 7, "split": {"patients": {"test": NAMES[1]}}, "epochs": [{"epoch": 0.0, "loss": 1.0}]}
+    return DetectCnn2d(
+        ModelCard(
+            "detect_cnn2d",
+            "0",
+            "detection",
+            (Input(SEQUENCES),),
+            LABELS,
+            (32, 32, 1),
+            {"filters": 3},
+            0.5,
+            str(folder / "w.npz"),
+            sha256,
+            about,
+        )
+    )
+
+
+def test_everything_that_a_card_states_is_measured_and_drawn(tmp_path: Path) -> None:
+    data = write_brain_tumour_mri(tmp_path / "brain_tumor_mri", pictures=8)
+    write_lgg(tmp_path / "lgg" / "kaggle_3m", NAMES)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+
+    figures = json.loads(json.dumps(measure(model_in(tmp_path), data, folder)))
+
+    assert figures["testing"]["pictures"] == 32
+    assert figures["operating_point"]["threshold"] == 0.5
+    assert np.sum(figures["testing"]["confusion_rows_are_truth"]["counts"]) == 32
+    assert set(figures["testing"]["missed"]) == {"glioma", "meningioma", "pituitary"}
+    assert figures["testing_without_copies_in_training_as_published"]["pictures"] <= 32
+    assert set(figures["patients"]) == {"flair", "t1", "t1c"}
+    assert figures["patients"]["flair"]["series"] == 1
+    assert "occlusion" in figures["patients"]["flair"]["explanations_of_the_largest_lesion_slice"]
+    assert {path.name for path in folder.iterdir()} == {"confusion.png", "roc.png", "calibration.png", "curves.png"}
+
+
+def test_the_sources_network_is_measured_on_the_same_pictures(tmp_path: Path) -> None:
+    figures = measure_source(model_in(tmp_path), write_brain_tumour_mri(tmp_path / "data", pictures=8))
+
+    assert figures["testing"]["pictures"] == 32
+    assert len(str(figures["weights_sha256"])) == 64
