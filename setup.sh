@@ -57,9 +57,12 @@ make_venv() {
     "$python" -m venv .venv
   fi
   say "Setting up .venv (about a minute, once)"
-  # Wheels only: a source package would build with tools that no hash holds.
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off \
-    --only-binary :all: --require-hashes -r requirements.lock
+  # Wheels only: a source package would build with tools that no hash holds. LIME, which is Python alone, is published
+  # as source only: it is built after the others, with the setuptools that is among them.
+  local install=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --progress-bar off
+    --require-hashes)
+  "${install[@]}" --only-binary :all: -r <(awk '/^[a-z0-9]/ { lime = /^lime==/ } !lime' requirements.lock)
+  "${install[@]}" --no-deps --no-build-isolation -r <(awk '/^[a-z0-9]/ { lime = /^lime==/ } lime' requirements.lock)
 }
 
 missing_packages() {
