@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from db.records import Job, Result
+from db.records import Job, JobInput, Result
 from dicom_io.equipment import Equipment
 from dicom_io.errors import ResultMismatch
 from dicom_io.findings import Algorithm, Findings
 from dicom_io.read import CaseInput, read_case
 from dicom_io.results import EncodedResult, Failure, Predecessor, encode, encode_failure
 from inference.model import Model
+from node.decision import Wanted
 from node.errors import Interrupted, StorageUnavailable
 from node.routing import Route
 from node.storage import Area, Storage
@@ -109,11 +110,7 @@ def analyse(order: Order, model: Model, desk: Desk, steps: Steps) -> Analysis:
     """
     job = order.job
     with steps.step("read"), _within_reach():
-        optional = {sequence for one in model.card.inputs if one.optional for sequence in one.any_of}
-        inputs = [
-            CaseInput(one.sequence, tuple(order.files[one.series_instance_uid]), one.part, one.sequence in optional)
-            for one in job.inputs
-        ]
+        inputs = case_inputs(job.inputs, order.files, model.card.inputs)
         case = read_case(job.study_instance_uid, inputs, other_frame=desk.other_frame)
     with steps.step("model"):
         findings = model.predict(case)
@@ -126,6 +123,17 @@ def analyse(order: Order, model: Model, desk: Desk, steps: Steps) -> Analysis:
     with steps.step("keep"):
         made = _keep_all(encoded, desk.storage)
     return Analysis(findings, made, (*job.notes, *case.notes, *findings.notes))
+
+
+def case_inputs(
+    chosen: Sequence[JobInput], files: Mapping[str, Sequence[Path]], needed: Sequence[Wanted]
+) -> list[CaseInput]:
+    """Return the series chosen for a model with their files; what the model does without is optional."""
+    optional = {sequence for one in needed if one.optional for sequence in one.any_of}
+    return [
+        CaseInput(one.sequence, tuple(files[one.series_instance_uid]), one.part, one.sequence in optional)
+        for one in chosen
+    ]
 
 
 def report_failure(order: Order, failure: Failure, algorithm: Algorithm, desk: Desk) -> tuple[Made, ...]:

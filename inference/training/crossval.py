@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from inference.training.calibrate import fit_temperature
-from inference.training.fit import Run, keep_weights, train_stages, write_card
-from inference.training.recipe import Parts, Recipe
+from inference.training.fit import Run, keep_weights, train_stages, validate, write_card
+from inference.training.recipe import Recipe
 
 FOLDS_FILE = "folds.json"
 RELIABLE = 0.9
@@ -117,7 +117,8 @@ def cross_validate(recipe: Recipe, run: Run) -> OutOfFold:
     truth: dict[str, int] = {}
     for number, parts in enumerate(recipe.folds(run.data, run.seed)):
         trained = train_stages(recipe, parts, run.out / f"fold{number}", run.seed + number)
-        probabilities, classes = _test(recipe, parts, trained)
+        probabilities, classes = validate(recipe, parts, recipe.stages[-1].size, trained)
+        keras.backend.clear_session()
         for name, row, label in zip(str(parts.split["test"]).split(), probabilities, classes, strict=True):
             said.setdefault(name, []).append(row)
             truth[name] = int(label)
@@ -126,17 +127,6 @@ def cross_validate(recipe: Recipe, run: Run) -> OutOfFold:
     found = OutOfFold(names, np.array([truth[name] for name in names]), stacked)
     (run.out / FOLDS_FILE).write_text(json.dumps(found.rows(), indent=1) + "\n")
     return OutOfFold.of_rows(found.rows(), stacked.shape[2])
-
-
-def _test(recipe: Recipe, parts: Parts, trained: Path) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
-    size = recipe.stages[-1].size
-    network = recipe.build(size)
-    network.load_weights(trained)
-    batches = parts.validation(size)
-    examples = [batches[index] for index in range(len(batches))]
-    probabilities = np.concatenate([network.predict_on_batch(seen) for seen, _ in examples])
-    keras.backend.clear_session()
-    return probabilities, np.concatenate([one_hot for _, one_hot in examples]).argmax(axis=1)
 
 
 def train_all(recipe: Recipe, run: Run) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.checkpoint import read_weights, write_weights
 from inference.training.calibrate import fit_temperature
@@ -72,12 +73,7 @@ def keep_weights(recipe: Recipe, parts: Parts, trained: Path, out: Path) -> tupl
 def _held_out(recipe: Recipe, parts: Parts, out: Path) -> dict[str, object]:
     """Measure the last stage that had not seen the validation part on it, and fit the temperature there."""
     number, stage = [(number, stage) for number, stage in enumerate(recipe.stages) if not stage.everything][-1]
-    network = recipe.build(stage.size)
-    network.load_weights(out / f"stage{number}" / "best.weights.h5")
-    batches = parts.validation(stage.size)
-    examples = [batches[index] for index in range(len(batches))]
-    probabilities = np.concatenate([network.predict_on_batch(seen) for seen, _ in examples])
-    truth = np.concatenate([one_hot for _, one_hot in examples]).argmax(axis=1)
+    probabilities, truth = validate(recipe, parts, stage.size, out / f"stage{number}" / "best.weights.h5")
     hits = int((probabilities.argmax(axis=1) == truth).sum())
     return {
         "temperature": fit_temperature(probabilities, truth),
@@ -85,6 +81,16 @@ def _held_out(recipe: Recipe, parts: Parts, out: Path) -> dict[str, object]:
         "accuracy": round(hits / len(truth), 4),
         "stage": number,
     }
+
+
+def validate(recipe: Recipe, parts: Parts, size: int, trained: Path) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+    """Return what a trained classifier says of the validation part, (n, classes), and the true classes, (n,)."""
+    network = recipe.build(size)
+    network.load_weights(trained)
+    batches = parts.validation(size)
+    examples = [batches[index] for index in range(len(batches))]
+    probabilities = np.concatenate([network.predict_on_batch(seen) for seen, _ in examples])
+    return probabilities, np.concatenate([one_hot for _, one_hot in examples]).argmax(axis=1)
 
 
 def train_stages(recipe: Recipe, parts: Parts, out: Path, seed: int) -> Path:

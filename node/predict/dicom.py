@@ -8,10 +8,11 @@ from typing import Literal
 
 from db.records import JobInput
 from dicom_io.case import Case
-from dicom_io.read import CaseInput, read_case
+from dicom_io.read import read_case
 from node.decision import Decision, Need
 from node.inspect.folder import Contents, FoundSeries
 from node.inspect.look import InspectedStudy, Surveyor, inspect_series
+from node.pipeline import case_inputs
 from node.predict.errors import InputRefused
 from node.predict.material import Kind, Material, Question, Unasked, questions_of, unasked_of
 
@@ -52,11 +53,7 @@ class DicomReader:
         inputs_of = {need.model: need.inputs for need in needs}
 
         def read(inputs: tuple[JobInput, ...], model: str) -> Case:
-            optional = {sequence for one in inputs_of[model] if one.optional for sequence in one.any_of}
-            wanted = [
-                CaseInput(one.sequence, tuple(files[one.series_instance_uid]), one.part, one.sequence in optional)
-                for one in inputs
-            ]
+            wanted = case_inputs(inputs, files, inputs_of[model])
             try:
                 return read_case(study_instance_uid, wanted, other_frame=self.other_frame)
             except OSError as error:
