@@ -1,8 +1,11 @@
 """A model's name -> the model, ready to predict: the only door into ``inference.models``."""
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 
+from dicom_io.case import Case
+from dicom_io.findings import Findings
 from inference.card import read_card
 from inference.errors import UnknownModel
 from inference.model import Model
@@ -12,10 +15,17 @@ CLASSES = {
     "classify_efficientnetb0": "ClassifyEfficientNetB0",
     "detect_cnn2d": "DetectCnn2d",
 }
+OUTLINED_BY = {"grade_cnn3d": "segment_unet2d", "subtype_resnet50": "segment_unet2d"}
+"""The models that must be told where the tumour is -> the model that tells them."""
 
 
-def load(name: str) -> Model:
+def load(name: str, other: Callable[[str], Model] | None = None) -> Model:
     """Build a model and read its weights. The first call loads TensorFlow.
+
+    Parameters
+    ----------
+    other
+        Where a model that this one asks is from, at each case; None: it is loaded for this one alone.
 
     Raises
     ------
@@ -28,5 +38,11 @@ def load(name: str) -> Model:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no log lines of ours
     import_module("inference.device").prepare_device()
     module = import_module(f"inference.models.{name}")
-    model: Model = getattr(module, CLASSES[name])(card)
+    asked = {"segmentation": _predicts(OUTLINED_BY[name], other)} if name in OUTLINED_BY else {}
+    model: Model = getattr(module, CLASSES[name])(card, **asked)
     return model
+
+
+def _predicts(name: str, other: Callable[[str], Model] | None) -> Callable[[Case], Findings]:
+    """Return a model's ``predict``, of the model that ``other`` gives at the time of asking."""
+    return (lambda case: other(name).predict(case)) if other else load(name).predict

@@ -58,18 +58,21 @@ class Served:
         return replace(findings, notes=(*findings.notes, *self.runner.take_notes()))
 
 
+Load = Callable[[str, Callable[[str], Model]], Model]
+
+
 class Shelf:
     """Keeps models loaded; those that were used longest ago make room for others.
 
     Parameters
     ----------
     load
-        A model's name -> the model, ready to predict.
+        A model's name, and where a model that it asks is from (this shelf) -> the model, ready to predict.
     most_bytes
         What all of them may take together. One is always kept, however large.
     """
 
-    def __init__(self, load: Callable[[str], Model], most_bytes: int) -> None:
+    def __init__(self, load: Load, most_bytes: int) -> None:
         self._load = load
         self._most = most_bytes
         self._kept: dict[str, Served] = {}
@@ -97,7 +100,7 @@ class Shelf:
         return tuple(self._kept)
 
     def _fetch(self, name: str) -> Served:
-        model = self._load(name)
+        model = self._load(name, self.model)
         runner = cast("Runner | None", getattr(model, "forward", None))
         if runner is not None:
             runner.warm()

@@ -29,7 +29,8 @@ SIZE = 150
 MOST_SLICES = 32
 HEAD_SHARE = 0.6
 SUSPICIOUS_SHARE = 0.1
-METHOD = "occlusion"
+METHOD = "lime"
+"""More of its evidence lies in the lesions of the validation patients than of occlusion's: the page says how much."""
 LARGEST_BATCH = 32
 SOURCE_FILTERS = (32, 64, 64, 128, 256, 128)
 SOURCE_PARAMETERS = 720_897

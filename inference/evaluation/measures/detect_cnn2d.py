@@ -16,7 +16,7 @@ from inference.evaluation.plots import calibration_picture, confusion_picture, c
 from inference.evaluation.pointing import pointing_figures
 from inference.evaluation.slicewise import Looked, series_case, share, summarise_slices
 from inference.evaluation.study import read_study, sequences_of
-from inference.models.detect_cnn2d import LABELS, TUMOUR, DetectCnn2d, as_input
+from inference.models.detect_cnn2d import LABELS, METHOD, TUMOUR, DetectCnn2d, as_input
 from inference.postprocess import with_temperature
 from inference.training.datasets import LabelledImage, Patient, read_images, read_patients
 from inference.training.detection_set import CLASSES, NO_TUMOUR, PATIENTS, SMALLEST_LESION, split_pictures
@@ -45,9 +45,17 @@ def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
         curve_picture(epochs, folder / "curves.png")
     patients = _mapping(model.card.provenance["split"]).get("patients")
     if isinstance(patients, Mapping) and (data.parent / PATIENTS).is_dir():
-        names = set(str(patients["test"]).split())
-        people = [patient for patient in read_patients(data.parent / PATIENTS) if patient.name in names]
+        everyone = read_patients(data.parent / PATIENTS)
+        people, chosen_by = (
+            [one for one in everyone if one.name in set(str(patients[part]).split())] for part in ("test", "validation")
+        )
         figures["patients"] = {name: _series(model, people, number) for number, name in enumerate(CONTRASTS)}
+        figures["explanations"] = {
+            "pictures": "of each patient the FLAIR slice with the largest lesion",
+            "method": METHOD,
+            "validation_by_which_the_method_was_chosen": _explained(model, chosen_by),
+            "test": _explained(model, people),
+        }
     return _mapping(rounded(figures))
 
 
@@ -118,16 +126,21 @@ def _answers(scores: NDArray[np.floating], truth: NDArray[np.integer], threshold
 
 
 def _series(model: DetectCnn2d, patients: Sequence[Patient], contrast: int) -> dict[str, object]:
-    """Return what ``summarise_slices`` does of one contrast, and for FLAIR how well explanations point."""
-    sequence = CONTRASTS[contrast]
-    series = [Looked.of(model, series_case(one, contrast, sequence), one.mask) for one in patients]
-    figures = summarise_slices(series, model.card.threshold, SMALLEST_LESION)
-    if sequence == "flair":
-        largest = [int(one.areas.argmax()) for one in series]
-        images = np.stack([one.pictures[k] for one, k in zip(series, largest, strict=True)])
-        masks = np.stack([one.masks[k] for one, k in zip(series, largest, strict=True)])
-        figures["explanations_of_the_largest_lesion_slice"] = pointing_figures(model.forward, images, masks, TUMOUR)
-    return figures
+    """Return what ``summarise_slices`` does of one contrast."""
+    return summarise_slices(_looked(model, patients, contrast), model.card.threshold, SMALLEST_LESION)
+
+
+def _explained(model: DetectCnn2d, patients: Sequence[Patient]) -> Figures:
+    """Return how well explanations of FLAIR point at the lesion where it is largest."""
+    series = _looked(model, patients, CONTRASTS.index("flair"))
+    largest = [int(one.areas.argmax()) for one in series]
+    images = np.stack([one.pictures[k] for one, k in zip(series, largest, strict=True)])
+    masks = np.stack([one.masks[k] for one, k in zip(series, largest, strict=True)])
+    return pointing_figures(model.forward, images, masks, TUMOUR)
+
+
+def _looked(model: DetectCnn2d, patients: Sequence[Patient], contrast: int) -> list[Looked]:
+    return [Looked.of(model, series_case(one, contrast, CONTRASTS[contrast]), one.mask) for one in patients]
 
 
 def _scores(model: DetectCnn2d, images: Sequence[LabelledImage]) -> NDArray[np.floating]:

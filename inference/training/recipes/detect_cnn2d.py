@@ -1,6 +1,6 @@
 """How detect_cnn2d is trained: pictures without duplicates, and slices of patients against what pictures give away."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,8 @@ BATCH = 32
 SMOOTHING = 0.02
 RECALL = 0.995
 """The share of tumours that the operating point must find on the pictures of the validation part."""
+ALARMS = 0.1
+"""The share of pictures, or of patients' slices, without a tumour above which a card warns of false alarms."""
 EPOCH = {("picture", True): 2000, ("picture", False): 1000, ("patient", True): 700, ("patient", False): 1000}
 """How many members of each origin and answer are drawn in an epoch; the few "no tumour" pictures come repeatedly."""
 RANGES = Ranges(
@@ -152,14 +154,31 @@ def operating_point(scores: NDArray[np.floating], tumour: NDArray[np.bool_], rec
 
 
 def finish(network: keras.Model, parts: Parts) -> tuple[keras.Model, dict[str, object]]:
-    """Fit the temperature on the validation part, and choose the operating point on the pictures in it."""
+    """Fit the temperature on the validation part, choose the operating point on the pictures in it, and warn by it."""
     batches = parts.validation(model.SIZE)
     probabilities = np.concatenate([network.predict_on_batch(batches[index][0]) for index in range(len(batches))])
     tumour = np.array([member.tumour for member in batches.members])
     temperature = fit_temperature(probabilities, np.where(tumour, model.TUMOUR, 1 - model.TUMOUR))
     scores = with_temperature(probabilities, temperature)[:, model.TUMOUR]
     pictures = np.array([member.origin == "picture" for member in batches.members])
-    return network, {"temperature": temperature, "threshold": operating_point(scores[pictures], tumour[pictures])}
+    threshold = operating_point(scores[pictures], tumour[pictures])
+    alarms = {
+        kind: float((scores[of_kind & ~tumour] >= threshold).mean())
+        for kind, of_kind in (("pictures", pictures), ("patients' slices", ~pictures))
+        if (of_kind & ~tumour).any()
+    }
+    return network, {"temperature": temperature, "threshold": threshold, "caution": caution(alarms)}
+
+
+def caution(alarms: Mapping[str, float]) -> str:
+    """Return what must be said with every answer: the shares of what has no tumour that it takes for one with one.
+
+    Empty where they are small.
+    """
+    if max(alarms.values(), default=0.0) <= ALARMS:
+        return ""
+    shares = " and ".join(f"{share:.0%} of {kind}" for kind, share in alarms.items())
+    return f"Not reliable: in validation it took {shares} without a tumour for one with a tumour"
 
 
 RECIPE = Recipe(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,8 +40,10 @@ class Store:
 
     def __init__(self) -> None:
         self.loaded: list[RunModel] = []
+        self.other: Callable[[str], Model] | None = None
 
-    def load(self, name: str) -> Model:
+    def load(self, name: str, other: Callable[[str], Model]) -> Model:
+        self.other = other
         self.loaded.append(RunModel(fake_card(name), forward=FakeRunner(memory=10)))
         return self.loaded[-1]
 
@@ -100,8 +103,20 @@ def test_notes_of_a_case_that_failed_are_not_those_of_the_next() -> None:
 
 
 def test_a_model_without_a_network_is_served_as_it_is() -> None:
-    served = Shelf(lambda _: FakeModel(), 1).model("fake_model")
+    served = Shelf(lambda _, __: FakeModel(), 1).model("fake_model")
 
     assert isinstance(served.card, ModelCard)
     assert served.predict(a_case()).notes == ()
     assert served.memory == 0
+
+
+def test_a_model_that_asks_another_is_given_that_of_the_shelf() -> None:
+    store = Store()
+    shelf = Shelf(store.load, 100)
+    shelf.model("asks")
+    assert store.other is not None
+
+    asked = store.other("asked")
+
+    assert asked is shelf.model("asked")
+    assert shelf.names == ("asks", "asked")

@@ -126,7 +126,7 @@ def test_the_explanation_lies_on_the_spot_in_the_source_grid(geometry: Geometry)
     attention = explain(brightest, output, case, 32)
 
     assert attention.array.shape == array.shape
-    assert (attention.label, attention.method) == ("tumour", "occlusion")
+    assert (attention.label, attention.method) == ("tumour", "LIME superpixels")
     assert attention.series_instance_uid == "1.2.flair"
     assert array[np.unravel_index(attention.array.argmax(), array.shape)] == 250
     axial = attention.array if geometry is AXIAL else attention.array[:, ::-1].transpose(1, 0, 2)

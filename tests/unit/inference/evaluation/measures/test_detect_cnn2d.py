@@ -14,7 +14,11 @@ NAMES = ("TCGA_CS_0001_20000101", "TCGA_CS_0002_20000101")
 
 def model_in(folder: Path) -> DetectCnn2d:
     sha256 = write_weights(build((32, 32, 1), filters=3), folder / "w.npz")
-    about = {"seed": 7, "split": {"patients": {"test": NAMES[1]}}, "epochs": [{"epoch": 0.0, "loss": 1.0}]}
+    about = {
+        "seed": 7,
+        "split": {"patients": {"validation": NAMES[0], "test": NAMES[1]}},
+        "epochs": [{"epoch": 0.0, "loss": 1.0}],
+    }
     return DetectCnn2d(
         ModelCard(
             "detect_cnn2d",
@@ -47,7 +51,8 @@ def test_everything_that_a_card_states_is_measured_and_drawn(tmp_path: Path) -> 
     assert figures["testing_without_copies_in_training_as_published"]["pictures"] <= 32
     assert set(figures["patients"]) == {"flair", "t1", "t1c"}
     assert figures["patients"]["flair"]["series"] == 1
-    assert "occlusion" in figures["patients"]["flair"]["explanations_of_the_largest_lesion_slice"]
+    for part in ("validation_by_which_the_method_was_chosen", "test"):
+        assert {"lime", "occlusion"} <= set(figures["explanations"][part])
     assert {path.name for path in folder.iterdir()} == {"confusion.png", "roc.png", "calibration.png", "curves.png"}
 
 

@@ -13,6 +13,7 @@ from inference.training.recipes.detect_cnn2d import (
     SOURCE,
     Examples,
     as_published,
+    caution,
     drawn,
     finish,
     operating_point,
@@ -90,9 +91,15 @@ def test_finishing_fits_temperature_and_operating_point_on_the_validation_part(d
     served, fields = finish(network, pictures_alone(data, 7))
 
     assert served is network
-    assert set(fields) == {"temperature", "threshold"}
+    assert set(fields) == {"temperature", "threshold", "caution"}
     assert 0.25 <= float(str(fields["temperature"])) <= 4.0
     assert 0.01 <= float(str(fields["threshold"])) <= 0.99
+
+
+def test_a_caution_tells_the_share_of_false_alarms_where_it_is_large() -> None:
+    assert caution({"pictures": 0.1, "patients' slices": 0.02}) == ""
+    assert "10% of pictures and 52% of patients' slices" in caution({"pictures": 0.1, "patients' slices": 0.52})
+    assert caution({}) == ""
 
 
 def test_both_recipes_build_networks_of_two_answers() -> None:
