@@ -35,7 +35,7 @@ def read_weights(network: "keras.Model", path: Path, sha256: str) -> None:
     WeightsMissing
         When the file is not there.
     WeightsChanged
-        When its checksum is not the one its card states.
+        When its checksum is not the one its card states, or it holds the weights of another network.
     """
     if not path.is_file():
         raise WeightsMissing(f"the weights file {path} is missing")
@@ -43,7 +43,11 @@ def read_weights(network: "keras.Model", path: Path, sha256: str) -> None:
     if found != sha256:
         raise WeightsChanged(f"{path.name} has the SHA-256 {found}, its card says {sha256}")
     with np.load(path) as stored:
-        network.set_weights([stored[name].astype(np.float32) for name in sorted(stored.files)])
+        arrays = [stored[name].astype(np.float32) for name in sorted(stored.files)]
+    shapes, needed = [one.shape for one in arrays], [tuple(one.shape) for one in network.weights]
+    if shapes != needed:
+        raise WeightsChanged(f"{path.name} holds weights of another network than its card describes")
+    network.set_weights(arrays)
 
 
 def checksum(path: Path) -> str:

@@ -1,5 +1,7 @@
 """NIfTI files in and out, on the geometry that DICOM volumes have (nibabel)."""
 
+import zlib
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from inference.errors import UnsuitableCase
 
 _LPS_TO_RAS = np.diag((-1.0, -1.0, 1.0, 1.0))
 """NIfTI's x and y grow to the right and to the front, DICOM's to the left and to the back."""
+_MOST_VOXELS = 512**3
+"""Of a volume that is read: a header may state any size, and a small compressed file may hold it."""
 
 
 def read_nifti(path: Path) -> tuple[NDArray[np.float32], Geometry]:
@@ -35,7 +39,7 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], Geometry]:
     """
     try:
         image: Any = nibabel.load(path)
-    except (ImageFileError, OSError, ValueError, EOFError) as fault:
+    except (ImageFileError, OSError, ValueError, EOFError, zlib.error) as fault:
         raise UnsuitableCase(f"{path.name} cannot be read as NIfTI: {fault}") from fault
     if not isinstance(image, nibabel.Nifti1Image):
         raise UnsuitableCase(f"{path.name} is {type(image).__name__}, not NIfTI")
@@ -65,11 +69,13 @@ def _voxels(image: Any, name: str) -> NDArray[np.float32]:
     shape = image.shape
     if len(shape) < 3 or any(size != 1 for size in shape[3:]) or min(shape) < 1:
         raise UnsuitableCase(f"{name} has the shape {tuple(shape)}: one volume with three axes is needed")
+    if prod(shape) > _MOST_VOXELS:
+        raise UnsuitableCase(f"{name} has {prod(shape):,} voxels: more than {_MOST_VOXELS:,} are not read")
     if image.get_data_dtype().kind not in "iuf":
         raise UnsuitableCase(f"{name} holds {image.get_data_dtype()}, not one grey value per voxel")
     try:
         values = np.asarray(image.dataobj, dtype=np.float32).reshape(shape[:3])
-    except (OSError, ValueError, EOFError) as fault:
+    except (OSError, ValueError, EOFError, zlib.error) as fault:
         raise UnsuitableCase(f"the voxels of {name} cannot be read: {fault}") from fault
     if not np.isfinite(values).all():
         raise UnsuitableCase(f"{name} holds voxels that are no numbers")

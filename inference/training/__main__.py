@@ -34,6 +34,8 @@ def main() -> None:
         options += f" --protocol {chosen.protocol}"
     command = f"python -m inference.training {chosen.model} {options}"
     recipe = recipe_of(chosen.model)
+    if chosen.protocol and recipe.folds:
+        parser.error(f"{recipe.name} is cross-validated: there is no protocol to choose")
     if chosen.protocol and chosen.protocol not in recipe.protocols:
         parser.error(f"{recipe.name} has no protocol {chosen.protocol!r}; there are: {', '.join(recipe.protocols)}")
     prepare = PREPARATIONS.get(chosen.model)

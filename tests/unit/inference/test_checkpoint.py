@@ -40,3 +40,11 @@ def test_missing_and_changed_weights_are_refused(tmp_path: Path) -> None:
         read_weights(network(1), tmp_path / "absent.npz", sha256)
     with pytest.raises(WeightsChanged, match="its card says"):
         read_weights(network(1), tmp_path / "other.npz", sha256)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    sha256 = write_weights(network(1), tmp_path / "w.npz")
+    other = keras.Sequential([keras.Input((8,)), keras.layers.Dense(5), keras.layers.BatchNormalization()])
+
+    with pytest.raises(WeightsChanged, match="another network"):
+        read_weights(other, tmp_path / "w.npz", sha256)

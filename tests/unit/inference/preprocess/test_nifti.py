@@ -117,3 +117,25 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UnsuitableCase, match=r"b\.nii cannot be read"):
         read_nifti(tmp_path / "b.nii")
+
+
+def test_a_volume_that_would_not_fit_the_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii"
+    write_nifti(np.zeros((2, 3, 4), np.int16), oblique(), path)
+    content = bytearray(path.read_bytes())
+    content[42:48] = np.array([2000, 2000, 2000], np.int16).tobytes()  # dim[1..3] of the header
+    path.write_bytes(content)
+
+    with pytest.raises(UnsuitableCase, match=r"8,000,000,000 voxels"):
+        read_nifti(path)
+
+
+def test_damaged_compression_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    write_nifti(np.random.default_rng(0).normal(size=(20, 30, 40)).astype(np.float32), oblique(), path)
+    content = bytearray(path.read_bytes())
+    content[5000:5400] = bytes(400)
+    path.write_bytes(content)
+
+    with pytest.raises(UnsuitableCase, match=r"a\.nii\.gz"):
+        read_nifti(path)
