@@ -1,11 +1,12 @@
 """The slices that a tumour is detected on: pictures without duplicates, and patients' slices, divided for training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
 
 from inference.models.detect_cnn2d import HEAD_SHARE
 from inference.preprocess.slices import head_slices
@@ -44,6 +45,29 @@ def split_pictures(data: Path, seed: int, apart: bool = True) -> Split[LabelledI
     held_out, unused = hold_out(kept, seed)
     train = tuple(image for name, image in kept.items() if name not in held_out | unused)
     return Split(train, tuple(kept[name] for name in sorted(held_out)), tuple(testing))
+
+
+def split_at_random(data: Path, seed: int, validation: float = 0.12, test: float = 0.2) -> Split[LabelledImage]:
+    """Divide the pictures of Training and Testing at random, without duplicates, each answer in the same shares.
+
+    So the source divides: of a patient with several pictures some are trained on and others tested.
+    """
+    halves = [
+        [replace(i, name=f"{half}/{i.name}") for i in read_images(data, half)] for half in ("Training", "Testing")
+    ]
+    kept = unique_pictures([image for half in halves for image in half], lambda image: image.label == NO_TUMOUR)
+    images = sorted(kept.values(), key=lambda image: image.name)
+    rest, tested = _shuffled(images, test, seed)
+    trained, held_out = _shuffled(rest, validation / (1 - test), seed)
+    return Split(tuple(trained), tuple(held_out), tuple(tested))
+
+
+def _shuffled(images: Sequence[LabelledImage], share: float, seed: int) -> list[list[LabelledImage]]:
+    answers = [image.label == NO_TUMOUR for image in images]
+    halves: list[list[LabelledImage]] = train_test_split(
+        list(images), test_size=share, random_state=seed, stratify=answers
+    )
+    return halves
 
 
 def members_of(images: Sequence[LabelledImage]) -> list[Member]:

@@ -19,12 +19,20 @@ from inference.evaluation.study import read_study, sequences_of
 from inference.models.detect_cnn2d import LABELS, METHOD, TUMOUR, DetectCnn2d, as_input
 from inference.postprocess import with_temperature
 from inference.training.datasets import LabelledImage, Patient, read_images, read_patients
-from inference.training.detection_set import CLASSES, NO_TUMOUR, PATIENTS, SMALLEST_LESION, split_pictures
+from inference.training.detection_set import (
+    CLASSES,
+    NO_TUMOUR,
+    PATIENTS,
+    SMALLEST_LESION,
+    split_at_random,
+    split_pictures,
+)
 from inference.training.duplicates import Hashes, has_duplicate, hash_pictures
 from inference.training.recipes.detect_cnn2d import COPIES, RECALL
 
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")
+SOURCE = {"accuracy": 0.98, "tumour_recall": 0.99}
 
 
 def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
@@ -59,13 +67,24 @@ def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
     return _mapping(rounded(figures))
 
 
-def measure_source(model: DetectCnn2d, data: Path) -> Figures:
-    """Measure the source's network, trained on the same pictures, on Testing."""
+def measure_pictures(model: DetectCnn2d, data: Path) -> Figures:
+    """Measure weights that are not shipped on Testing: the source's network, or ours without Testing's copies."""
     figures, _, _ = _pictures(model, data)
     return _mapping(rounded({**figures, "weights_sha256": model.card.weights_sha256}))
 
 
-PROTOCOLS = {"source": ("baselines", measure_source)}
+def measure_random(model: DetectCnn2d, data: Path) -> Figures:
+    """Measure weights of the source's way to divide the pictures on its test part."""
+    split = split_at_random(data, _seed(model))
+    figures = _figures(model, split.validation, split.test)
+    return _mapping(rounded({**figures, "source": SOURCE, "weights_sha256": model.card.weights_sha256}))
+
+
+PROTOCOLS = {
+    "source": ("baselines", measure_pictures),
+    "patients": ("leak_free", measure_pictures),
+    "random": ("source_protocol", measure_random),
+}
 """What ``--protocol`` measures, and where the card keeps it."""
 
 
@@ -83,28 +102,34 @@ def _pictures(model: DetectCnn2d, data: Path) -> tuple[dict[str, object], NDArra
     """Return the figures on pictures, and scores (n, 2) and truth (n,) of Testing."""
     kept = _mapping(model.card.provenance["split"]).get(COPIES) == "kept"
     split = split_pictures(data, _seed(model), apart=not kept)
-    validation, testing = split.validation, split.test
-    held_out = _scores(model, validation)
-    scores, truth = _scores(model, testing), _truth(testing)
-    copied = has_duplicate(_hash(testing), _hash(read_images(data, "Training")))
-    kinds = {label: np.array([CLASSES[image.label] == label for image in testing]) for label in CLASSES}
+    scores, truth = _scores(model, split.test), _truth(split.test)
+    copied = has_duplicate(_hash(split.test), _hash(read_images(data, "Training")))
+    figures = _figures(model, split.validation, split.test)
+    apart = _answers(scores[~copied], truth[~copied], model.card.threshold)
+    return {**figures, "testing_without_copies_in_training_as_published": apart}, scores, truth
+
+
+def _figures(
+    model: DetectCnn2d, validation: Sequence[LabelledImage], testing: Sequence[LabelledImage]
+) -> dict[str, object]:
+    """Return the figures of the test part at the operating point, beside those of the part that gave it."""
+    held_out, scores, truth = _scores(model, validation), _scores(model, testing), _truth(testing)
     threshold = model.card.threshold
-    figures: dict[str, object] = {
+    return {
         "operating_point": {
             "threshold": threshold,
             "chosen": f"on the validation pictures, for a tumour recall of at least {RECALL}",
             "validation": _answers(held_out, _truth(validation), threshold),
         },
-        "testing": {**_answers(scores, truth, threshold), "missed": _missed(scores, kinds, threshold)},
-        "testing_without_copies_in_training_as_published": _answers(scores[~copied], truth[~copied], threshold),
+        "testing": {**_answers(scores, truth, threshold), "missed": _missed(scores, testing, threshold)},
         "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
         "expected_calibration_error": expected_calibration_error(scores, truth),
     }
-    return figures, scores, truth
 
 
-def _missed(scores: NDArray[np.floating], kinds: Mapping[str, NDArray[np.bool_]], threshold: float) -> Figures:
+def _missed(scores: NDArray[np.floating], images: Sequence[LabelledImage], threshold: float) -> Figures:
     low = scores[:, TUMOUR] < threshold
+    kinds = {label: np.array([CLASSES[image.label] == label for image in images]) for label in CLASSES}
     return {
         label: f"{int((low & kind).sum())} of {int(kind.sum())}"
         for label, kind in kinds.items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,7 +16,15 @@ from inference.training.augment import Ranges, coarsen, random_coordinates, samp
 from inference.training.batches import Batches, Example, in_order
 from inference.training.calibrate import fit_temperature
 from inference.training.datasets import LabelledImage, read_patients, site_of
-from inference.training.detection_set import NO_TUMOUR, PATIENTS, Member, members_of, slices_of, split_pictures
+from inference.training.detection_set import (
+    NO_TUMOUR,
+    PATIENTS,
+    Member,
+    members_of,
+    slices_of,
+    split_at_random,
+    split_pictures,
+)
 from inference.training.disguise import Disguise, compress, disguise_tones, stretch
 from inference.training.recipe import Parts, Recipe, Stage
 from inference.training.splits import Split, split_patients
@@ -23,6 +32,10 @@ from inference.training.splits import Split, split_patients
 HOW = (
     "near duplicates removed (255-bit DCT hash, distance 16, mirrored too); held out: windows of 60 figshare numbers "
     "(neighbours show one patient; margins of 20 unused), and 15 % of the pictures without one"
+)
+AT_RANDOM = (
+    "near duplicates removed (255-bit DCT hash, distance 16, mirrored too) from Training and Testing together, then "
+    "pictures at random, whoever they are of"
 )
 PICTURES = '"Brain Tumor MRI Dataset" (Nickparvar; figshare of Cheng, SARTAJ, Br35H): Training, without duplicates'
 COPIES = "copies_of_testing"
@@ -48,6 +61,9 @@ RANGES = Ranges(
 )
 
 DISGUISE = Disguise()
+PLAIN = Disguise(stretch=0.0, repaint_often=0.0, lift_often=0.0, compress_often=0.0)
+MILD = Ranges(rotation=10.0, zoom=0.1, elastic_often=0.0, gamma=0.15, bias=0.1, noise=0.01, coarse_often=0.0)
+"""Where training and test pictures are alike, what hides their sources only takes time."""
 
 
 class Examples:
@@ -94,12 +110,18 @@ def drawn(members: Sequence[Member]) -> Callable[[np.random.Generator], list[Mem
     return draw
 
 
-def _parts(train: list[Member], validation: list[Member], seed: int, split: dict[str, object]) -> Parts:
+def _parts(
+    train: list[Member],
+    validation: list[Member],
+    seed: int,
+    split: dict[str, object],
+    examples: Callable[[int], Examples] = Examples,
+) -> Parts:
     def training(size: int) -> Batches[Member]:
-        return Batches(drawn(train), Examples(size).changed, batch=BATCH, seed=seed, whole=True)
+        return Batches(drawn(train), examples(size).changed, batch=BATCH, seed=seed, whole=True)
 
     def validating(size: int) -> Batches[Member]:
-        return Batches(in_order(validation), Examples(size).plain, batch=BATCH, seed=seed, whole=False)
+        return Batches(in_order(validation), examples(size).plain, batch=BATCH, seed=seed, whole=False)
 
     return Parts(training, validating, split)
 
@@ -113,6 +135,14 @@ def pictures_alone(data: Path, seed: int, apart: bool = True) -> Parts:
 def as_published(data: Path, seed: int) -> Parts:
     """Divide as ``with_patients``, but keep what Testing shows too: for figures that compare with others', not true."""
     return with_patients(data, seed, apart=False)
+
+
+def at_random(data: Path, seed: int) -> Parts:
+    """Divide all pictures at random, as the source does: its figures can be compared, not believed."""
+    pictures = split_at_random(data, seed)
+    account = {**_account(pictures, apart=False), "by": AT_RANDOM}
+    examples = partial(Examples, disguise=PLAIN, ranges=MILD)
+    return _parts(members_of(pictures.train), members_of(pictures.validation), seed, account, examples)
 
 
 def with_patients(data: Path, seed: int, apart: bool = True) -> Parts:
@@ -195,7 +225,7 @@ RECIPE = Recipe(
         Stage(size=model.SIZE, epochs=10, learning_rate=2e-3),
     ),
     build=lambda size: model.build((size, size, 1)),
-    protocols={"patients": with_patients, "pictures": pictures_alone, "published": as_published},
+    protocols={"published": as_published, "patients": with_patients, "random": at_random},
     loss=keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING),
     metrics=("accuracy",),
     average=0.995,

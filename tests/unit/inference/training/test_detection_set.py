@@ -5,7 +5,7 @@ from support.copied_pictures import write_copied_pictures
 from support.training_data import write_lgg
 
 from inference.training.datasets import read_patients
-from inference.training.detection_set import members_of, slices_of, split_pictures
+from inference.training.detection_set import NO_TUMOUR, members_of, slices_of, split_at_random, split_pictures
 
 
 @pytest.fixture
@@ -29,6 +29,17 @@ def test_what_testing_shows_stays_where_that_is_asked_for(data: Path) -> None:
     split = split_pictures(data, seed=7, apart=False)
 
     assert len([image for image in split.train + split.validation if image.name.endswith("_0.jpg")]) == 4
+
+
+def test_pictures_are_divided_at_random_from_both_halves_without_copies(data: Path) -> None:
+    split, again = (split_at_random(data, seed=7) for _ in range(2))
+
+    names = [[image.name for image in part] for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, names)) == len({name for part in names for name in part}) == 4 * 11
+    assert len(names[2]) == 9
+    assert {name.split("/")[0] for part in names for name in part} == {"Training", "Testing"}
+    assert sum(image.label == NO_TUMOUR for image in split.test) == 2
+    assert names[2] == [image.name for image in again.test]
 
 
 def test_the_seed_alone_decides_who_is_held_out(data: Path) -> None:

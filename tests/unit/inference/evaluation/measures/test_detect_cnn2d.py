@@ -6,7 +6,7 @@ from support.training_data import write_brain_tumour_mri, write_lgg
 
 from inference.card import Input, ModelCard
 from inference.checkpoint import write_weights
-from inference.evaluation.measures.detect_cnn2d import measure, measure_source
+from inference.evaluation.measures.detect_cnn2d import PROTOCOLS, measure, measure_pictures
 from inference.models.detect_cnn2d import LABELS, SEQUENCES, DetectCnn2d, build
 
 NAMES = ("TCGA_CS_0001_20000101", "TCGA_CS_0002_20000101")
@@ -57,7 +57,16 @@ def test_everything_that_a_card_states_is_measured_and_drawn(tmp_path: Path) -> 
 
 
 def test_the_sources_network_is_measured_on_the_same_pictures(tmp_path: Path) -> None:
-    figures = measure_source(model_in(tmp_path), write_brain_tumour_mri(tmp_path / "data", pictures=8))
+    figures = measure_pictures(model_in(tmp_path), write_brain_tumour_mri(tmp_path / "data", pictures=8))
 
     assert figures["testing"]["pictures"] == 32
     assert len(str(figures["weights_sha256"])) == 64
+
+
+def test_the_sources_way_to_divide_is_measured_on_its_own_test_part(tmp_path: Path) -> None:
+    key, measure_it = PROTOCOLS["random"]
+    figures = measure_it(model_in(tmp_path), write_brain_tumour_mri(tmp_path / "data", pictures=8))
+
+    assert key == "source_protocol"
+    assert 0 < figures["testing"]["pictures"] < 32
+    assert figures["source"] == {"accuracy": 0.98, "tumour_recall": 0.99}
