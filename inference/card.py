@@ -8,6 +8,8 @@ from pathlib import Path
 from inference.errors import MalformedCard, UnknownModel
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+IN_SHORT = "in_short"
+"""Where, among a card's figures, the few are that tell most, in words: name -> value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
     folded = {norm.name for norm in pairs.values()}
     answering = {tensor._keras_history.operation.name for tensor in network.outputs}
 
-    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+    def clone(layer: keras.Operation) -> keras.Operation:
         config = layer.get_config()
         if layer.name in pairs:
             config["use_bias"] = True
-        own = type(layer).__module__.startswith("keras.")
+        own = isinstance(layer, keras.layers.Layer) and type(layer).__module__.startswith("keras.")
         if own and layer.dtype_policy.name == "float32" and layer.name not in answering:
             config["dtype"] = policy
         return type(layer).from_config(config)

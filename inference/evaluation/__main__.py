@@ -12,6 +12,9 @@ from inference.evaluation.record import record
 from inference.evaluation.report import REPORTS_FOLDER
 from inference.evaluation.subject import load_subject, measured_names, measures_of
 
+OTHERS = "examples"
+"""Pictures named so show what others own: they are drawn for ``--pictures``, not for the page."""
+
 
 def main() -> None:
     """Read the command line, measure and print the figures as JSON."""
@@ -40,6 +43,8 @@ def main() -> None:
         sys.stdout.write(json.dumps(figures, indent=2, allow_nan=False) + "\n")
         _keep(drawn, chosen.pictures)
         if chosen.write:
+            for picture in drawn.glob(f"{OTHERS}*.png"):
+                picture.unlink()
             _keep(drawn, REPORTS_FOLDER / chosen.model)
             record(chosen.model, key, figures)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.card import ModelCard
+from inference.card import IN_SHORT, ModelCard
 from inference.evaluation.metrics import (
     classification_report,
     confusion_matrix,
@@ -15,6 +15,7 @@ from inference.evaluation.metrics import (
     wilson_interval,
 )
 from inference.evaluation.plots import calibration_picture, confusion_picture, curve_picture, roc_picture
+from inference.evaluation.short import with_interval
 from inference.postprocess import with_temperature
 from inference.training.crossval import OutOfFold, hits_of
 
@@ -50,16 +51,22 @@ def fold_figures(found: OutOfFold, labels: tuple[str, ...]) -> dict[str, object]
     right = found.probabilities.argmax(axis=2) == found.truth
     matrix = confusion_matrix(found.truth, found.probabilities[0].argmax(axis=1), len(labels))
     area_low, area_high = area_interval(found)
+    right_share, area = float(right.mean()), mean_area(found.truth, found.probabilities)
     return {
+        IN_SHORT: {
+            f"accuracy, {n} patients, cross-validated": with_interval(right_share, low, high),
+            "share of the commonest class": f"{baseline:.3f}",
+            "ROC area": with_interval(area, area_low, area_high),
+        },
         "patients": n,
         "repeats": len(found.probabilities),
-        "accuracy": float(right.mean()),
+        "accuracy": right_share,
         "accuracy_low": low,
         "accuracy_high": high,
         "accuracy_of_each_repeat": right.mean(axis=1),
         "majority_class_accuracy": baseline,
         "interval_above_the_majority_class": low > baseline,
-        "roc_area": mean_area(found.truth, found.probabilities),
+        "roc_area": area,
         "roc_area_low": area_low,
         "roc_area_high": area_high,
         "calibration_error": expected_calibration_error(found.probabilities[0], found.truth, 5),

@@ -22,6 +22,8 @@ NAME = "subtype_resnet50"
 LABELS = ("astrocytoma", "oligoastrocytoma", "oligodendroglioma")
 SEQUENCES = ("flair", "t1", "t1c", "t2")
 FILL = CLIP[0] / 2
+MOMENTUM = 0.9
+"""Of batch normalisation: Keras's 0.99 remembers its beginning for more steps than a small data set trains."""
 MISSING = 0.0
 """What a channel is filled with whose contrast is missing: the mean of every standardised head."""
 
@@ -44,6 +46,9 @@ def build(input_shape: tuple[int, int, int], dropout: float = 0.5, weights: str 
     """
     inputs = keras.Input(input_shape, name="slices")
     body = keras.applications.ResNet50(include_top=False, weights=None, input_tensor=inputs, pooling="avg")
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = MOMENTUM
     if weights is not None:
         start_from(body, keras.applications.ResNet50(include_top=False, weights=weights, pooling="avg"))
     x = keras.layers.Dropout(dropout, name="dropout")(body.output)

@@ -47,7 +47,7 @@ def plain(card: ModelCard, *, full: bool) -> dict[str, Any]:
         "inputs": [{"any_of": list(one.any_of), "optional": one.optional} for one in card.inputs],
         "labels": list(card.labels),
         "threshold": card.threshold,
-        "key_figures": [{"where": one.where, "name": one.name, "value": one.value} for one in _key_figures(card)],
+        "key_figures": key_figures(card.provenance),
         "caution": card.caution,
         "licence": _text(card, "licence"),
         "disclaimer": DISCLAIMER,
@@ -76,7 +76,9 @@ def table(cards: Sequence[ModelCard]) -> Table:
         shown.add_row(
             Text(f"{card.name}\n{card.version}, {card.task}"),
             Text(f"{_inputs(card)}\n{_labels(card)}"),
-            Text("\n".join(map(_line, _key_figures(card))) or "not measured"),
+            Text(
+                "\n".join(f"{what}: {value}" for what, value in key_figures(card.provenance).items()) or "not measured"
+            ),
             cautioned.append(_text(card, "licence") or "no licence stated", "not yellow"),
         )
     return shown
@@ -109,10 +111,6 @@ def _rows(card: ModelCard) -> Iterator[tuple[str, str]]:
     if epochs := card.provenance.get("epochs"):
         yield "epochs", str(len(epochs)) if isinstance(epochs, list) else _words(epochs)
     yield "figures", "\n".join(map(_line, all_figures(card.provenance.get("figures")))) or "not measured"
-
-
-def _key_figures(card: ModelCard) -> tuple[Figure, ...]:
-    return key_figures(card.task, card.provenance.get("figures"))
 
 
 def _line(figure: Figure) -> str:

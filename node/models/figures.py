@@ -1,47 +1,25 @@
-"""The few measured figures of a card that tell most of how good a model is; cards nest them as their task needs."""
+"""The measured figures of a card: the few that tell most, and all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-WANTED: Mapping[str, Sequence[str]] = {
-    "segmentation": ("volume_dice_mean", "dice_mean", "dice", "empty_slices_with_false_positives", "lesion"),
-    "classification": ("accuracy", "ece", "expected_calibration_error", "roc_area", "recall"),
-    "detection": ("accuracy", "tumour_recall", "specificity", "roc_area"),
-}
-"""By task, words that the names of figures begin with, the most telling first."""
-ANY = ("accuracy", "majority", "balanced_accuracy", "roc_area", "dice", "recall")
-"""For other tasks."""
-_MOST_NAMES, _MOST_PLACES, _MOST = 2, 3, 6
+from inference.card import IN_SHORT
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number, or an interval: where it was measured ("testing"; empty where there is one place), what it is."""
+    """One number, or an interval: where it was measured (empty where there is one place), what it is."""
 
     where: str
     name: str
     value: str
 
 
-def key_figures(task: str, figures: object) -> tuple[Figure, ...]:
-    """Return at most six figures, the most telling first.
-
-    Parameters
-    ----------
-    task
-        The card's.
-    figures
-        ``provenance["figures"]`` of the card: numbers and lists of numbers in nested mappings; anything else is passed
-        over.
-    """
-    there = list(_leaves(figures, ()))
-    found: list[Figure] = []
-    for word in WANTED.get(task, ANY):
-        names = list(dict.fromkeys(name for _, name, _ in there if name.startswith(word) and "lowest" not in name))
-        for chosen in names[:_MOST_NAMES]:
-            places = [Figure(_words(where), _words((name,)), value) for where, name, value in there if name == chosen]
-            found += places[:_MOST_PLACES]
-    return tuple(dict.fromkeys(found))[:_MOST]
+def key_figures(provenance: Mapping[str, object]) -> Mapping[str, str]:
+    """Return what a card's figures say in short, the model's own before those of other protocols."""
+    parts = [provenance.get("figures"), *(value for key, value in sorted(provenance.items()) if key != "figures")]
+    short = [part[IN_SHORT] for part in parts if isinstance(part, Mapping) and isinstance(part.get(IN_SHORT), Mapping)]
+    return {str(name): str(value) for one in short for name, value in one.items()}
 
 
 def all_figures(figures: object) -> tuple[Figure, ...]:

@@ -48,9 +48,15 @@ def test_the_shipped_classifier_is_measured_on_testing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_brain_tumour_mri(tmp_path, pictures=2)
+    pages, kept = tmp_path / "pages", tmp_path / "kept"
+    monkeypatch.setattr("inference.evaluation.__main__.REPORTS_FOLDER", pages)
+    monkeypatch.setattr("inference.evaluation.__main__.record", lambda *_: None)
 
-    figures = call(evaluate, monkeypatch, capsys, CLASSIFICATION, "--data", data)
+    figures = call(evaluate, monkeypatch, capsys, CLASSIFICATION, "--data", data, "--write", "--pictures", kept)
 
+    assert {path.name for path in kept.iterdir()} - {path.name for path in (pages / CLASSIFICATION).iterdir()} == {
+        "examples.png"  # what others own is not put into the pages
+    }
     assert figures["testing"]["pictures"] == 8
     assert sum(map(sum, figures["confusion_rows_are_truth"])) == 8
     assert 0 <= figures["calibration"]["after"]["expected_calibration_error"] <= 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card import IN_SHORT
 from inference.evaluation.metrics import (
     classification_report,
     confusion_matrix,
@@ -22,6 +23,7 @@ from inference.evaluation.plots import (
     montage_picture,
     roc_picture,
 )
+from inference.evaluation.short import in_words
 from inference.forward import Forward
 from inference.models.classify_efficientnetb0 import LABELS, ClassifyEfficientNetB0, as_input
 from inference.postprocess import with_temperature
@@ -49,7 +51,14 @@ def measure(model: ClassifyEfficientNetB0, data: Path, folder: Path) -> Figures:
     calibrated = with_temperature(raw, model.card.temperature)
     _draw(model, images, calibrated, folder)
     correct = calibrated.argmax(axis=1) == truth
+    twice = _by_duplicates(images, correct, training)
+    calibration = _calibration(calibrated, truth)
     figures = {
+        IN_SHORT: {
+            f"accuracy, Testing as published, {len(images)} pictures": in_words(_accuracy(correct), "accuracy"),
+            "of which without a near copy in Training": in_words(twice["no_near_duplicate"], "accuracy"),
+            "calibration error": f"{calibration['expected_calibration_error']:.3f}",
+        },
         "testing": _accuracy(correct),
         "report": classification_report(confusion_matrix(truth, calibrated.argmax(axis=1), len(LABELS)), LABELS),
         "confusion_rows_are_truth": confusion_matrix(truth, calibrated.argmax(axis=1), len(LABELS)),
@@ -57,10 +66,10 @@ def measure(model: ClassifyEfficientNetB0, data: Path, folder: Path) -> Figures:
         "calibration": {
             "temperature": model.card.temperature,
             "before": _calibration(raw, truth),
-            "after": _calibration(calibrated, truth),
+            "after": calibration,
         },
         "same_patient_in_training": _by_neighbours(images, correct, training),
-        "same_picture_in_training": _by_duplicates(images, correct, training),
+        "same_picture_in_training": twice,
         "source": {"pictures": 1311, "accuracy": 0.9886},
     }
     return _mapping(rounded(figures))
@@ -84,6 +93,9 @@ def measure_windows(model: ClassifyEfficientNetB0, data: Path) -> Figures:
     found = _probabilities(model, images).argmax(axis=1)
     matrix = confusion_matrix(truth, found, len(LABELS))
     figures = {
+        IN_SHORT: {
+            f"accuracy, patients apart, {len(images)} pictures": in_words(_accuracy(truth == found), "accuracy")
+        },
         "held_out": _accuracy(truth == found),
         "same_picture_trained_on": _by_duplicates(images, truth == found, trained),
         "seed": seed,
@@ -149,7 +161,7 @@ def _by_neighbours(
 
 def _by_duplicates(
     images: Sequence[LabelledImage], correct: NDArray[np.bool_], training: Sequence[LabelledImage]
-) -> Figures:
+) -> Mapping[str, Mapping[str, float]]:
     """Return accuracy by whether Training has a near duplicate of the picture itself, by its perceptual hash."""
     ours, theirs = (hash_pictures([one.pixels for one in some]) for some in (images, training))
     twice = has_duplicate(ours, theirs)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card import IN_SHORT
 from inference.evaluation.metrics import (
     confusion_matrix,
     expected_calibration_error,
@@ -14,6 +16,7 @@ from inference.evaluation.metrics import (
 )
 from inference.evaluation.plots import calibration_picture, confusion_picture, curve_picture, roc_picture
 from inference.evaluation.pointing import pointing_figures
+from inference.evaluation.short import with_interval
 from inference.evaluation.slicewise import Looked, series_case, share, summarise_slices
 from inference.evaluation.study import read_study, sequences_of
 from inference.models.detect_cnn2d import LABELS, METHOD, TUMOUR, DetectCnn2d, as_input
@@ -32,6 +35,8 @@ from inference.training.recipes.detect_cnn2d import COPIES, RECALL
 
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")
+AS_PUBLISHED, APART = "Testing as published", "Testing, no copies of it trained on"
+SHARES = ("accuracy", "tumour_recall", "specificity")
 SOURCE = {"accuracy": 0.98, "tumour_recall": 0.99}
 
 
@@ -76,7 +81,7 @@ def measure_pictures(model: DetectCnn2d, data: Path) -> Figures:
 def measure_random(model: DetectCnn2d, data: Path) -> Figures:
     """Measure weights of the source's way to divide the pictures on its test part."""
     split = split_at_random(data, _seed(model))
-    figures = _figures(model, split.validation, split.test)
+    figures = _figures(model, split.validation, split.test, "random pictures, as the source")
     return _mapping(rounded({**figures, "source": SOURCE, "weights_sha256": model.card.weights_sha256}))
 
 
@@ -104,24 +109,37 @@ def _pictures(model: DetectCnn2d, data: Path) -> tuple[dict[str, object], NDArra
     split = split_pictures(data, _seed(model), apart=not kept)
     scores, truth = _scores(model, split.test), _truth(split.test)
     copied = has_duplicate(_hash(split.test), _hash(read_images(data, "Training")))
-    figures = _figures(model, split.validation, split.test)
+    figures = _figures(model, split.validation, split.test, AS_PUBLISHED if kept else APART)
     apart = _answers(scores[~copied], truth[~copied], model.card.threshold)
     return {**figures, "testing_without_copies_in_training_as_published": apart}, scores, truth
 
 
 def _figures(
-    model: DetectCnn2d, validation: Sequence[LabelledImage], testing: Sequence[LabelledImage]
+    model: DetectCnn2d, validation: Sequence[LabelledImage], testing: Sequence[LabelledImage], what: str
 ) -> dict[str, object]:
-    """Return the figures of the test part at the operating point, beside those of the part that gave it."""
+    """Return the figures of the test part at the operating point, beside those of the part that gave it.
+
+    Parameters
+    ----------
+    what
+        The test part's name for a reader.
+    """
     held_out, scores, truth = _scores(model, validation), _scores(model, testing), _truth(testing)
     threshold = model.card.threshold
+    answers = _answers(scores, truth, threshold)
     return {
+        IN_SHORT: {
+            f"{name.replace('_', ' ')}, {what}": with_interval(
+                *(answers[name][end] for end in ("value", "low", "high"))
+            )
+            for name in SHARES
+        },
         "operating_point": {
             "threshold": threshold,
             "chosen": f"on the validation pictures, for a tumour recall of at least {RECALL}",
             "validation": _answers(held_out, _truth(validation), threshold),
         },
-        "testing": {**_answers(scores, truth, threshold), "missed": _missed(scores, testing, threshold)},
+        "testing": {**answers, "missed": _missed(scores, testing, threshold)},
         "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
         "expected_calibration_error": expected_calibration_error(scores, truth),
     }
@@ -137,7 +155,7 @@ def _missed(scores: NDArray[np.floating], images: Sequence[LabelledImage], thres
     }
 
 
-def _answers(scores: NDArray[np.floating], truth: NDArray[np.integer], threshold: float) -> dict[str, object]:
+def _answers(scores: NDArray[np.floating], truth: NDArray[np.integer], threshold: float) -> dict[str, Any]:
     """Return accuracy, recall and specificity at a threshold, with 95 % intervals."""
     found = np.where(scores[:, TUMOUR] >= threshold, TUMOUR, 1 - TUMOUR)
     matrix = confusion_matrix(truth, found, 2)

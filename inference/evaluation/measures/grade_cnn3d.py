@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card import IN_SHORT
 from inference.evaluation.folds import answers_of, draw_folds, fold_figures
 from inference.models.grade_cnn3d import GradeCnn3d, as_input, standard_head
 from inference.training.crossval import OutOfFold
@@ -37,8 +38,10 @@ def measure(model: GradeCnn3d, data: Path, folder: Path) -> Figures:
     if {name: int(label) for name, label in zip(found.names, found.truth, strict=True)} != grades:
         raise ValueError("the grades in the data set are not those that the card's cross-validation was made with")
     draw_folds(found, model.card, folder)
+    figures = fold_figures(found, model.card.labels)
     return {
-        "cross_validation": fold_figures(found, model.card.labels),
+        IN_SHORT: figures.pop(IN_SHORT),
+        "cross_validation": figures,
         "source_on_its_best_epoch": SOURCE,
         "shipped_weights": _shipped(model, data, found),
     }

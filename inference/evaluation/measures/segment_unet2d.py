@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from dicom_io.case import Case
 from dicom_io.volume import Geometry, SeriesHeader, SourceFrame, Volume
+from inference.card import IN_SHORT
 from inference.evaluation.lesions import SMALLEST_MM3
 from inference.evaluation.metrics import dice, intersection_over_union, rounded
 from inference.evaluation.outcome import Outcome, summarise
 from inference.evaluation.plots import Outline, agreement_picture, curve_picture, members_picture, outline_picture
+from inference.evaluation.short import in_words
 from inference.evaluation.study import read_study, sequences_of
 from inference.forward import Forward
 from inference.model import Model
@@ -53,6 +55,7 @@ def measure(model: Model, data: Path, folder: Path) -> Figures:
         curve_picture(epochs, folder / "curves.png")
     summaries = {choice: summarise(found) for choice, found in outcomes.items()}
     figures = {
+        IN_SHORT: _in_short(summaries, served, len(patients)),
         "test_patients": len(patients),
         "slices": sum(len(patient.mask) for patient in patients),
         "spacing_mm": "1 x 1 x 5, assumed: the files have none",
@@ -77,12 +80,14 @@ def measure_slices(model: SegmentUnet2d, data: Path) -> Figures:
     truth = np.stack([mask > 0.5 for _, mask in pairs])
     found = Forward(model.network)(np.stack([image for image, _ in pairs]))[..., 0] >= model.card.threshold
     lesion = truth.any(axis=(1, 2))
+    means = {f"batches of {size}": _batch_means(truth, found, size) for size in BATCHES}
     figures = {
+        IN_SHORT: {"as the source: Dice of batches of 16 random slices": f"{means['batches of 16']['dice']:.3f}"},
         "slices": len(pairs),
         "slices_with_lesion": int(lesion.sum()),
         "seed": seed,
         "weights_sha256": model.card.weights_sha256,
-        "batch_means": {f"batches of {size}": _batch_means(truth, found, size) for size in BATCHES},
+        "batch_means": means,
         "slice_dice_mean_where_lesion": np.mean(
             [dice(a, b) for a, b in zip(truth[lesion], found[lesion], strict=True)]
         ),
@@ -102,6 +107,20 @@ def measure_dicom(model: Model, folder: Path) -> Figures:
         outcome = Outcome.of(folder.name, study.truth, _mask(model, study.case), study.spacing)
         figures[choice] = outcome.row()
     return _mapping(rounded(figures))
+
+
+def _in_short(summaries: Mapping[str, Mapping[str, Mapping[str, float]]], served: str, patients: int) -> Figures:
+    lesions, empty = summaries[served]["lesions"], summaries[served]["empty_slices"]
+    return {
+        **{
+            f"volume Dice, {choice.replace('_', ' ')}, mean of {patients} unseen patients": in_words(
+                summary["volume_overlap"], "dice_mean"
+            )
+            for choice, summary in summaries.items()
+        },
+        "lesions found": f"{lesions['detected']:.0f} of {lesions['lesions']:.0f}",
+        "empty slices with a false positive": f"{empty['with_false_positives']:.0f} of {empty['slices']:.0f}",
+    }
 
 
 def _batch_means(truth: Array, found: Array, size: int) -> Mapping[str, float]:

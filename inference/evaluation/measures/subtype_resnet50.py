@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.card import IN_SHORT
 from inference.evaluation.folds import answers_of, draw_folds, fold_figures
 from inference.models.outlined import bright_region
 from inference.models.subtype_resnet50 import SubtypeResnet50
@@ -33,8 +34,10 @@ def measure(model: SubtypeResnet50, data: Path, folder: Path) -> Figures:
     if truth != {one.name: one.label for one in patients}:
         raise ValueError("the subtypes in the data set are not those that the card's cross-validation was made with")
     draw_folds(found, model.card, folder)
+    figures = fold_figures(found, model.card.labels)
     return {
-        "cross_validation": fold_figures(found, model.card.labels),
+        IN_SHORT: figures.pop(IN_SHORT),
+        "cross_validation": figures,
         "shipped_weights": _shipped(model, patients),
     }
 

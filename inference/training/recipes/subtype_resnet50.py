@@ -149,7 +149,7 @@ RECIPE = Recipe(
     input_shape=(SIDE, SIDE, len(model.SEQUENCES)),
     network={},
     threshold=0.5,
-    stages=(Stage(size=SIDE, epochs=8, learning_rate=5e-4, everything=True),),
+    stages=(Stage(size=SIDE, epochs=12, learning_rate=5e-4, everything=True),),
     build=lambda size: model.build((size, size, len(model.SEQUENCES))),
     protocols={"everybody": partial(everybody, read_gliomas)},
     folds=partial(folds, read_gliomas),

@@ -40,6 +40,18 @@ def test_a_normalisation_right_after_a_layer_is_folded_into_it(layer: layers.Lay
     np.testing.assert_allclose(served(slices), network(slices, training=False), atol=2e-5)
 
 
+def test_operations_that_are_no_layers_are_kept() -> None:
+    inputs = keras.Input((9, 9, 3))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(inputs))
+    network = shaken(keras.Model(inputs, 1.0 - keras.ops.relu(x) / 2.0))
+    slices = np.random.default_rng(1).normal(size=(2, 9, 9, 3)).astype(np.float32)
+
+    served = fold(network)
+
+    assert norms(served) == 0
+    np.testing.assert_allclose(served(slices), network(slices, training=False), atol=2e-5)
+
+
 def test_volumes_fold_too_and_scale_or_centre_may_be_missing() -> None:
     inputs = keras.Input((4, 5, 6, 2))
     x = layers.BatchNormalization(scale=False)(layers.Conv3D(3, 2)(inputs))

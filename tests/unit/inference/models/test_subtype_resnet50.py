@@ -51,6 +51,19 @@ def test_the_network_is_a_resnet50_of_four_channels_and_three_answers() -> None:
     assert network.count_params() == 23_587_712 + 3_136 + 6_147
 
 
+def test_batch_statistics_settle_within_the_few_steps_of_a_small_data_set() -> None:
+    network = build((32, 32, 4))
+    network.compile("sgd", "categorical_crossentropy")
+    pictures = np.random.default_rng(0).normal(5.0, 1.0, (4, 32, 32, 4)).astype(np.float32)
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization))
+
+    for _ in range(25):
+        network.train_on_batch(pictures, np.eye(3)[[0, 1, 2, 0]])
+
+    before = keras.Model(network.inputs, first.input)(pictures)
+    np.testing.assert_allclose(first.moving_mean, np.mean(before, axis=(0, 1, 2)), rtol=0.1, atol=0.1)
+
+
 def test_weights_of_three_colours_see_grey_as_they_did() -> None:
     coloured = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3)])
     four = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(2, 3)])

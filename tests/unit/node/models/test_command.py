@@ -24,7 +24,10 @@ CARD = replace(
         "licence": "CC BY-NC-SA 4.0",
         "split": {"train": 60},
         "epochs": [{"loss": 1.0}, {"loss": 0.5}],
-        "figures": {"cross_validation": {"accuracy": 0.61}},
+        "figures": {
+            "in_short": {"accuracy, cross-validated": "0.610 (0.51 to 0.70)"},
+            "cross_validation": {"accuracy": 0.61},
+        },
     },
 )
 
@@ -47,13 +50,15 @@ def test_every_card_is_listed_with_what_it_needs_and_that_it_is_research() -> No
     assert status == 0
     assert "FLAIR" in text
     assert DISCLAIMER in text
-    assert [one["name"] for one in json.loads(run("--json")[1])["models"]] == list(model_names())
+    listed = json.loads(run("--json")[1])["models"]
+    assert [one["name"] for one in listed] == list(model_names())
+    assert all(one["key_figures"] for one in listed)
 
 
 def test_a_row_has_figures_caution_and_licence() -> None:
     text = " ".join(printed(table([CARD])).split())
 
-    for words in ("grade_cnn3d", "cross validation: accuracy 0.61", "does not beat chance", "CC BY-NC-SA 4.0"):
+    for words in ("grade_cnn3d", "accuracy, cross-validated: 0.610 (0.51", "does not beat chance", "CC BY-NC-SA 4.0"):
         assert words in text
 
 
@@ -69,7 +74,7 @@ def test_one_card_is_shown_in_full() -> None:
 def test_a_program_gets_figures_and_in_full_the_provenance_too() -> None:
     short, whole = plain(CARD, full=False), plain(CARD, full=True)
 
-    assert short["key_figures"] == [{"where": "cross validation", "name": "accuracy", "value": "0.61"}]
+    assert short["key_figures"] == {"accuracy, cross-validated": "0.610 (0.51 to 0.70)"}
     assert (short["caution"], short["licence"]) == ("It does not beat chance clearly.", "CC BY-NC-SA 4.0")
     assert "provenance" not in short
     assert whole["provenance"]["epochs"][1] == {"loss": 0.5}
