@@ -36,6 +36,8 @@ from inference.training.recipes.detect_cnn2d import COPIES, RECALL
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")
 AS_PUBLISHED, APART = "Testing as published", "Testing, no copies of it trained on"
+EVEN = 0.5
+"""The threshold of comparisons with the source, which has none: its sigmoid's half."""
 SHARES = ("accuracy", "tumour_recall", "specificity")
 SOURCE = {"accuracy": 0.98, "tumour_recall": 0.99}
 
@@ -79,9 +81,16 @@ def measure_pictures(model: DetectCnn2d, data: Path) -> Figures:
 
 
 def measure_random(model: DetectCnn2d, data: Path) -> Figures:
-    """Measure weights of the source's way to divide the pictures on its test part."""
+    """Measure weights of the source's way to divide the pictures on its test part, at a threshold of one half."""
     split = split_at_random(data, _seed(model))
-    figures = _figures(model, split.validation, split.test, "random pictures, as the source")
+    scores, truth = _scores(model, split.test), _truth(split.test)
+    answers = _answers(scores, truth, EVEN)
+    figures = {
+        IN_SHORT: _in_short(answers, "random pictures, as the source"),
+        "threshold": EVEN,
+        "testing": {**answers, "missed": _missed(scores, split.test, EVEN)},
+        "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
+    }
     return _mapping(rounded({**figures, "source": SOURCE, "weights_sha256": model.card.weights_sha256}))
 
 
@@ -128,12 +137,7 @@ def _figures(
     threshold = model.card.threshold
     answers = _answers(scores, truth, threshold)
     return {
-        IN_SHORT: {
-            f"{name.replace('_', ' ')}, {what}": with_interval(
-                *(answers[name][end] for end in ("value", "low", "high"))
-            )
-            for name in SHARES
-        },
+        IN_SHORT: _in_short(answers, what),
         "operating_point": {
             "threshold": threshold,
             "chosen": f"on the validation pictures, for a tumour recall of at least {RECALL}",
@@ -142,6 +146,13 @@ def _figures(
         "testing": {**answers, "missed": _missed(scores, testing, threshold)},
         "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
         "expected_calibration_error": expected_calibration_error(scores, truth),
+    }
+
+
+def _in_short(answers: Mapping[str, Any], what: str) -> Mapping[str, str]:
+    return {
+        f"{name.replace('_', ' ')}, {what}": with_interval(*(answers[name][end] for end in ("value", "low", "high")))
+        for name in SHARES
     }
 
 
