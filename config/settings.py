@@ -117,6 +117,7 @@ class Worker(Part):
         _words('a list of at least one model name, such as ["segment_unet2d"]', min_length=1),
     ]
     model_memory_mb: Annotated[int, _whole(100, 1000000)]
+    precision: Annotated[Literal["auto", "float32"], _words("auto or float32")]
     lease_seconds: Annotated[float, _number(1, 3600)]
     maximum_attempts: Annotated[int, _whole(1, 100)]
     retry_seconds: Annotated[float, _number(0, 3600)]

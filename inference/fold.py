@@ -16,7 +16,8 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
     network
         A functional or sequential network of float32 weights; it is left as it is.
     policy
-        The Keras dtype policy of Keras' own layers that calculate in float32; those that answer keep theirs.
+        The Keras dtype policy of Keras' own layers that calculate in float32. Those that answer keep theirs, and so do
+        those on the grid of the input: there small lesions and the edges of large ones are decided.
 
     Returns
     -------
@@ -27,13 +28,14 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
     pairs = {before.name: norm for norm in network.layers for before in _foldable(norm)}
     folded = {norm.name for norm in pairs.values()}
     answering = {tensor._keras_history.operation.name for tensor in network.outputs}
+    grid = network.inputs[0].shape[1:-1]
 
     def clone(layer: keras.Operation) -> keras.Operation:
         config = layer.get_config()
         if layer.name in pairs:
             config["use_bias"] = True
         own = isinstance(layer, keras.layers.Layer) and type(layer).__module__.startswith("keras.")
-        if own and layer.dtype_policy.name == "float32" and layer.name not in answering:
+        if own and layer.dtype_policy.name == "float32" and layer.name not in answering and not _on_grid(layer, grid):
             config["dtype"] = policy
         return type(layer).from_config(config)
 
@@ -45,6 +47,11 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
         source = network.get_layer(layer.name)
         layer.set_weights(_weights(source, pairs[layer.name]) if layer.name in pairs else source.get_weights())
     return served
+
+
+def _on_grid(layer: keras.layers.Layer, grid: tuple[int | None, ...]) -> bool:
+    tensors = layer.output if isinstance(layer.output, list) else [layer.output]
+    return any(tensor.shape[1:-1] == grid for tensor in tensors)
 
 
 def _foldable(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

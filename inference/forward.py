@@ -2,32 +2,36 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import pairwise
 
 import keras
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from inference.device import find_device, free_bytes, memory_errors
+from inference.device import find_device, find_policy, free_bytes, memory_errors
 from inference.fold import fold
 from inference.graph import UNKNOWN, Graph, compile_graph, example_bytes, weight_bytes
 
 LARGEST_BATCH = 8
+LARGEST_ON_CPU = 32
 SHARE_OF_FREE = 0.5
-CPU = ("CPU:0", 1)
-"""One example at a time: its activations then stay in the cache, which no larger batch made up for."""
+CPU = "CPU:0"
+CPU_BYTES = 1_000_000_000
+"""What the activations of a batch may take on the CPU, none of them freed: the same on every machine."""
 OVERHEAD = 120_000_000
 """Bytes that a loaded model takes beside weights and activations, as tests/bench/bench_models.py measured it."""
+HELD_AT_ONCE = 0.25
+"""Share of a batch's activations that are there at the same time, measured there too."""
 
 _log = structlog.get_logger()
 
 
 class Forward:
-    """Runs a network on all slices (or volumes) of a case, batch by batch.
+    """Runs a network on all slices (or volumes) of a case, in as few batches of like size as memory allows.
 
-    A batch that is not full is filled up: the graph is the same for every example, and no answer depends on what else
-    the case holds. A GPU without memory for a batch is tried with half of it, down to one example, and then the whole
-    case runs on the CPU; ``take_notes`` says so.
+    A case is always divided in the same way, so its answers are the same every time. A device without memory for a
+    batch is tried with half of it, down to one example; after a GPU comes the CPU. ``take_notes`` says so.
 
     Parameters
     ----------
@@ -37,10 +41,12 @@ class Forward:
         On a GPU; less where half its free memory does not hold so many.
     device
         "GPU:0" or "CPU:0"; None is the GPU, if there is one.
+    policy
+        A device -> the Keras dtype policy that the network runs in there.
     free
         A device -> its free memory in bytes, or None where that is unknown.
     make_graph
-        A network, a batch size and a device -> the function that runs it.
+        A network and a device -> the function that runs it.
     """
 
     def __init__(
@@ -49,14 +55,16 @@ class Forward:
         largest_batch: int = LARGEST_BATCH,
         device: str | None = None,
         free: Callable[[str], int | None] = free_bytes,
-        make_graph: Callable[[keras.Model, int, str], Graph] = compile_graph,
+        policy: Callable[[str], str] = find_policy,
+        make_graph: Callable[[keras.Model, str], Graph] = compile_graph,
     ) -> None:
         self.network = network
         self._largest = largest_batch
         self._device = device
         self._free = free
+        self._policy = policy
         self._make_graph = make_graph
-        self._graphs: dict[tuple[str, int], Graph] = {}
+        self._graphs: dict[str, Graph] = {}
         self._given_up = 0
         self._notes: list[str] = []
 
@@ -71,9 +79,9 @@ class Forward:
         while True:
             device, batch = self._plan[self._given_up]
             try:
-                return _run(self._graph(device, batch), inputs, batch)
+                return _run(self._graph(device), inputs, batch)
             except memory_errors() as error:
-                self._graphs.pop((device, batch), None)
+                self._graphs.pop(device, None)
                 if (device, batch) == self._plan[-1]:
                     raise
                 _log.warning("out of memory", action="analyse", device=device, batch=batch, reason=str(error)[:200])
@@ -94,49 +102,52 @@ class Forward:
     def memory(self) -> int:
         """How many bytes of the host it takes: weights as they were, folded, and as oneDNN wants them; activations."""
         device, batch = self._plan[0]
-        activations = batch * example_bytes(self._folded) if device == CPU[0] else 0
+        activations = int(HELD_AT_ONCE * batch * self._example) if device == CPU else 0
         return OVERHEAD + 3 * weight_bytes(self.network) + activations
 
     @cached_property
-    def _folded(self) -> keras.Model:
-        return fold(self.network)
+    def _example(self) -> int:
+        return example_bytes(fold(self.network))
 
     @cached_property
     def _plan(self) -> tuple[tuple[str, int], ...]:
         """Return where it runs, and what is tried next when memory runs out; decided once, so that results repeat."""
         device = self._device or find_device()
-        if device == CPU[0]:
-            return (CPU,)
+        on_cpu = _halves(CPU, min(LARGEST_ON_CPU, CPU_BYTES // self._example))
+        if device == CPU:
+            return on_cpu
         free = self._free(device)
-        fitting = self._largest if free is None else int(SHARE_OF_FREE * free / example_bytes(self._folded))
-        batch = max(1, min(self._largest, fitting))
-        halves = [batch >> times for times in range(batch.bit_length())]
-        return (*((device, half) for half in halves), CPU)
+        fitting = self._largest if free is None else int(SHARE_OF_FREE * free / self._example)
+        return (*_halves(device, min(self._largest, fitting)), *on_cpu)
 
-    def _graph(self, device: str, batch: int) -> Graph:
-        if (device, batch) not in self._graphs:
-            self._graphs[device, batch] = self._make_graph(self._folded, batch, device)
-        return self._graphs[device, batch]
+    def _graph(self, device: str) -> Graph:
+        if device not in self._graphs:
+            self._graphs[device] = self._make_graph(fold(self.network, self._policy(device)), device)
+        return self._graphs[device]
 
     def _give_way(self) -> None:
         """Go on with the next of the plan, and note it in place of what was noted before."""
         self._given_up += 1
-        device, batch = self._plan[self._given_up]
-        where = "on the CPU instead" if device == CPU[0] else f"with {batch} of {self._plan[0][1]} images at a time"
-        self._notes[:] = [f"The GPU had too little memory: {self.network.name} ran {where}."]
+        (first, most), (device, batch) = self._plan[0], self._plan[self._given_up]
+        where = f"with {batch} of {most} images at a time" if device == first else "on the CPU instead"
+        self._notes[:] = [f"The {first[:3]} had too little memory: {self.network.name} ran {where}."]
         _log.warning("smaller batch", action="analyse", device=device, batch=batch, network=self.network.name)
+
+
+def _halves(device: str, batch: int) -> tuple[tuple[str, int], ...]:
+    return tuple((device, max(1, batch) >> times) for times in range(max(1, batch).bit_length()))
 
 
 def _run(graph: Graph, inputs: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
     """Run the graph batch by batch; only one batch at a time is copied."""
+    if not len(inputs):
+        raise ValueError("a case without slices")
+    bounds = np.linspace(0, len(inputs), -(-len(inputs) // batch) + 1).round().astype(int)
     outputs: NDArray[np.float32] | None = None
-    for begin in range(0, len(inputs), batch):
-        examples = np.asarray(inputs[begin : begin + batch], dtype=np.float32)
-        missing = batch - len(examples)
-        answers = graph(np.concatenate([examples, np.repeat(examples[-1:], missing, axis=0)]) if missing else examples)
+    for begin, end in pairwise(bounds):
+        answers = graph(np.asarray(inputs[begin:end], dtype=np.float32))
         if outputs is None:
             outputs = np.empty((len(inputs), *answers.shape[1:]), np.float32)
-        outputs[begin : begin + batch] = answers[: len(examples)]
-    if outputs is None:
-        raise ValueError("a case without slices")
+        outputs[begin:end] = answers
+    assert outputs is not None
     return outputs

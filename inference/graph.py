@@ -1,4 +1,4 @@
-"""A network's inference graph: folded, made once for one batch size and one device."""
+"""A network's inference graph: folded, made once for one device."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ UNKNOWN = 512
 """What an axis of unknown length counts as."""
 
 
-def compile_graph(network: keras.Model, batch: int, device: str) -> Graph:
-    """Return a function of the network's answers: (batch, ...) -> (batch, ...), always of exactly so many examples.
+def compile_graph(network: keras.Model, device: str) -> Graph:
+    """Return a function of the network's answers, (n, ...) -> (n, ...), for batches of any size.
 
     Its first call makes the graph. XLA stays off: on the CPU it was slower. Where Keras does not run on TensorFlow, it
     is Keras that runs the network.
@@ -29,7 +29,7 @@ def compile_graph(network: keras.Model, batch: int, device: str) -> Graph:
     import tensorflow as tf  # noqa: PLC0415 - with another backend it need not be there
 
     with tf.device(device):  # the nodes of the graph are bound to the device, not only its call
-        signature = [tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32)]
+        signature = [tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)]
         function = tf.function(lambda x: network(x, training=False), input_signature=signature, jit_compile=False)
 
     def run(examples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -20,13 +20,15 @@ OUTLINED_BY = {"grade_cnn3d": "segment_unet2d", "subtype_resnet50": "segment_une
 """The models that must be told where the tumour is -> the model that tells them."""
 
 
-def load(name: str, other: Callable[[str], Model] | None = None) -> Model:
+def load(name: str, other: Callable[[str], Model] | None = None, precision: str = "auto") -> Model:
     """Build a model and read its weights. The first call loads TensorFlow.
 
     Parameters
     ----------
     other
         Where a model that this one asks is from, at each case; None: it is loaded for this one alone.
+    precision
+        "auto", or "float32" also where the processor calculates in bfloat16; in the whole process.
 
     Raises
     ------
@@ -37,13 +39,13 @@ def load(name: str, other: Callable[[str], Model] | None = None) -> Model:
     if name not in CLASSES:
         raise UnknownModel(f"the card {name!r} has no model file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no log lines of ours
-    import_module("inference.device").prepare_device()
+    import_module("inference.device").prepare_device(precision)
     module = import_module(f"inference.models.{name}")
-    asked = {"segmentation": _predicts(OUTLINED_BY[name], other)} if name in OUTLINED_BY else {}
+    asked = {"segmentation": _predicts(OUTLINED_BY[name], other, precision)} if name in OUTLINED_BY else {}
     model: Model = getattr(module, CLASSES[name])(card, **asked)
     return model
 
 
-def _predicts(name: str, other: Callable[[str], Model] | None) -> Callable[[Case], Findings]:
+def _predicts(name: str, other: Callable[[str], Model] | None, precision: str) -> Callable[[Case], Findings]:
     """Return a model's ``predict``, of the model that ``other`` gives at the time of asking."""
-    return (lambda case: other(name).predict(case)) if other else load(name).predict
+    return (lambda case: other(name).predict(case)) if other else load(name, precision=precision).predict

@@ -238,7 +238,9 @@ def _stop_with(loop: Loop, leave_with_parent: bool) -> None:
 
 def _manner(file: Path | None) -> Manner:
     settings = _settings(file)
-    return Manner(wiring.profile_of(settings.profile), settings.case.other_frame_of_reference)
+    return Manner(
+        wiring.profile_of(settings.profile), settings.case.other_frame_of_reference, settings.worker.precision
+    )
 
 
 app.command()(predict_command(_manner))

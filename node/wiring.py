@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -83,7 +84,9 @@ def make_worker(settings: Settings, loop: Loop) -> Worker:
         policy=settings.worker,
         routes=routes_of(settings),
         desk=Desk(storage, equipment, settings.case.other_frame_of_reference),
-        load=Shelf(registry.load, settings.worker.model_memory_mb * 1_000_000).model,
+        load=Shelf(
+            partial(registry.load, precision=settings.worker.precision), settings.worker.model_memory_mb * 1_000_000
+        ).model,
         algorithm_of=algorithm_of,
         stopped=lambda: loop.stopped,
         now=now,

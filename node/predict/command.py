@@ -1,6 +1,7 @@
 """``glia predict`` as the command line offers it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +49,7 @@ def predict_command(manner_of: Callable[[Path | None], Manner]) -> Callable[...,
         from node.predict.run import load_quietly, predict_path  # noqa: PLC0415 - NIfTI slows down every other command
 
         wish = Wish(path, tuple(sequence or ()), tuple(model or ()), out, as_json)
-        raise typer.Exit(predict_path(wish, manner_of(config), load_quietly, Console()))
+        manner = manner_of(config)
+        raise typer.Exit(predict_path(wish, manner, partial(load_quietly, precision=manner.precision), Console()))
 
     return predict

@@ -26,10 +26,10 @@ from node.predict.source import material_of
 from node.predict.wish import Manner, Wish
 
 
-def load_quietly(name: str) -> Model:
+def load_quietly(name: str, precision: str) -> Model:
     """Load a model; what TensorFlow says while it starts stays off the screen."""
     with quiet_start():
-        return registry.load(name)
+        return registry.load(name, precision=precision)
 
 
 def predict_path(wish: Wish, manner: Manner, load: Callable[[str], Model], console: Console) -> int:

@@ -10,10 +10,11 @@ from dicom_io.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the settings say that results are written and cases are built."""
+    """How the settings say that results are written, cases are built and networks run."""
 
     profile: Profile
     other_frame: Literal["register", "refuse"]
+    precision: Literal["auto", "float32"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,9 @@ def measure(model: Model, data: Path, folder: Path) -> Figures:
     }
     for title in next(iter(summaries.values())):
         figures[title] = {choice: summary[title] for choice, summary in summaries.items()}
+    if isinstance(model, SegmentUnet2d):
+        cases = [_case(one, CONTRASTS[served]) for one in patients]
+        figures["bfloat16_beside_float32"] = _likeness(model, cases)
     figures["per_patient"] = {one.name: one.row() for one in outcomes[served]}
     return _mapping(rounded(figures))
 
@@ -140,6 +143,17 @@ def _served(model: Model) -> str:
     """Return which of the choices the card's inputs are: the most of them."""
     taken = {sequence for one in model.card.inputs for sequence in one.any_of}
     return [choice for choice, contrasts in CONTRASTS.items() if set(contrasts) <= taken][-1]
+
+
+def _likeness(model: SegmentUnet2d, cases: Sequence[Case]) -> Figures:
+    """Return how far masks of the two precisions that networks are served in agree."""
+    usual, found = model.forward, []
+    for policy in ("float32", "mixed_bfloat16"):
+        model.forward = Forward(model.network, policy=lambda _, policy=policy: policy)  # type: ignore[misc]
+        found.append([_mask(model, case) for case in cases])
+    model.forward = usual
+    agreement = [dice(one, other) for one, other in zip(*found, strict=True)]
+    return {"dice_mean": float(np.mean(agreement)), "dice_lowest": min(agreement)}
 
 
 def _mask(model: Model, case: Case) -> Array:

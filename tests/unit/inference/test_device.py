@@ -2,9 +2,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from inference.device import find_device, free_bytes, memory_errors, prepare_device
+from inference.device import find_device, find_policy, free_bytes, memory_errors, prepare_device
 
 
 def test_two_networks_built_after_preparation_are_the_same() -> None:
@@ -24,6 +25,28 @@ def test_a_prepared_gpu_shortens_no_numbers() -> None:
 
 def test_the_device_is_the_gpu_where_there_is_one() -> None:
     assert find_device() == ("GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "device", "policy"),
+    [
+        ("fpu avx512f avx512_bf16 avx2", "CPU:0", "mixed_bfloat16"),
+        ("fpu amx_bf16 amx_tile", "CPU:0", "mixed_bfloat16"),
+        ("fpu avx512f avx2", "CPU:0", "float32"),
+        ("fpu avx512_bf16", "GPU:0", "float32"),
+    ],
+)
+def test_networks_run_in_bfloat16_where_the_processor_has_it(
+    flags: str, device: str, policy: str, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none\n")
+
+    assert find_policy(device, cpuinfo) == policy
+    assert find_policy(device, tmp_path / "missing") == "float32"
+    prepare_device("float32")
+    assert find_policy(device, cpuinfo) == "float32"
+    prepare_device()
 
 
 def test_the_free_memory_is_what_the_kernel_calls_available(tmp_path: Path) -> None:

@@ -91,6 +91,18 @@ def test_in_bfloat16_the_answer_is_still_float32_and_near() -> None:
     np.testing.assert_allclose(served(slices), network(slices, training=False), atol=0.05)
 
 
+def test_what_works_on_the_grid_of_the_input_keeps_its_precision() -> None:
+    inputs = keras.Input((8, 8, 3))
+    fine = layers.Conv2D(2, 3, padding="same", name="fine")(inputs)
+    coarse = layers.Conv2D(2, 3, padding="same", name="coarse")(layers.MaxPooling2D(name="pool")(fine))
+    back = layers.Conv2DTranspose(2, 2, strides=2, name="back")(coarse)
+    network = keras.Model(inputs, layers.Conv2D(1, 1, name="answer")(layers.Concatenate(name="join")([fine, back])))
+
+    served = fold(network, "mixed_bfloat16")
+
+    assert [layer.name for layer in served.layers if layer.compute_dtype == "bfloat16"] == ["pool", "coarse"]
+
+
 def test_the_network_itself_is_left_as_it_is() -> None:
     inputs = keras.Input((8, 8, 3))
     network = shaken(keras.Model(inputs, layers.BatchNormalization()(layers.Conv2D(4, 3, use_bias=False)(inputs))))
@@ -118,7 +130,7 @@ class Halved(layers.Layer):
 
 def test_layers_that_are_not_keras_own_keep_their_precision() -> None:
     inputs = keras.Input((8, 8, 3))
-    network = keras.Model(inputs, layers.Conv2D(1, 1)(Halved()(layers.Conv2D(2, 1)(inputs))))
+    network = keras.Model(inputs, layers.Conv2D(1, 1)(Halved()(layers.Conv2D(2, 1, strides=2)(inputs))))
 
     served = fold(network, "mixed_bfloat16")
 

@@ -14,7 +14,7 @@ def test_a_graph_answers_as_its_network_does() -> None:
     net = network()
     pictures = np.random.default_rng(0).normal(size=(3, 6, 6, 1)).astype(np.float32)
 
-    answers = compile_graph(net, 3, "CPU:0")(pictures)
+    answers = compile_graph(net, "CPU:0")(pictures)
 
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, net(pictures), atol=1e-6)
