@@ -1,31 +1,24 @@
 """The device a network runs on: memory taken as needed, results that repeat, how much memory is free."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
 MEMINFO, CPUINFO = Path("/proc/meminfo"), Path("/proc/cpuinfo")
+Policy = Callable[[str], str]
+"""A device -> the Keras dtype policy of networks there."""
 BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 """Instructions of processors that calculate in bfloat16."""
 
 
-_precision = "auto"
-
-
-def prepare_device(precision: str = "auto") -> str:
+def prepare_device() -> str:
     """Let TensorFlow take GPU memory as it needs it, make it deterministic, and return "GPU" or "CPU".
 
     A GPU then calculates in float32 proper, not in the shortened one that TensorFlow prefers: its findings are to be
     those of a CPU.
-
-    Parameters
-    ----------
-    precision
-        What ``find_policy`` may choose from here on, in the whole process: "auto", or "float32" alone.
     """
-    global _precision  # noqa: PLW0603 - as TensorFlow's own settings are
-    _precision = precision
     import tensorflow as tf  # noqa: PLC0415 - only the worker's process pays for it
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -46,14 +39,19 @@ def find_device() -> str:
     return "GPU:0" if tf.config.list_physical_devices("GPU") else "CPU:0"
 
 
-def find_policy(device: str, cpuinfo: Path = CPUINFO) -> str:
+def find_policy(device: str, precision: str = "auto", cpuinfo: Path = CPUINFO) -> str:
     """Return the Keras dtype policy that networks run in: bfloat16 where the processor calculates in it, else float32.
 
-    A GPU keeps float32. What bfloat16 changes in findings is measured by tests/bench/bench_models.py.
+    A GPU keeps float32. What bfloat16 changes in findings is in docs/serving.md.
+
+    Parameters
+    ----------
+    precision
+        "auto", or "float32" for that alone.
     """
     flags = re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.is_file() else None
     able = flags is not None and not BFLOAT16.isdisjoint(flags[1].split())
-    return "mixed_bfloat16" if able and _precision == "auto" and device.startswith("CPU") else "float32"
+    return "mixed_bfloat16" if able and precision == "auto" and device.startswith("CPU") else "float32"
 
 
 def free_bytes(device: str, meminfo: Path = MEMINFO) -> int | None:

@@ -27,7 +27,7 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
     network = keras.Model(network.inputs, network.outputs, name=network.name)  # of a sequential one as well
     pairs = {before.name: norm for norm in network.layers for before in _foldable(norm)}
     folded = {norm.name for norm in pairs.values()}
-    answering = {tensor._keras_history.operation.name for tensor in network.outputs}
+    answering = _answering(network)
     grid = network.inputs[0].shape[1:-1]
 
     def clone(layer: keras.Operation) -> keras.Operation:
@@ -47,6 +47,17 @@ def fold(network: keras.Model, policy: str = "float32") -> keras.Model:
         source = network.get_layer(layer.name)
         layer.set_weights(_weights(source, pairs[layer.name]) if layer.name in pairs else source.get_weights())
     return served
+
+
+def _answering(network: keras.Model) -> set[str]:
+    """Return the names of what answers: the last operations, and those before them up to one that has weights."""
+    names, ahead = set(), [tensor._keras_history.operation for tensor in network.outputs]
+    while ahead:
+        operation = ahead.pop()
+        names.add(operation.name)
+        if not getattr(operation, "weights", None):
+            ahead += [tensor._keras_history.operation for tensor in operation._inbound_nodes[0].input_tensors]
+    return names
 
 
 def _on_grid(layer: keras.layers.Layer, grid: tuple[int | None, ...]) -> bool:

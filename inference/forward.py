@@ -1,5 +1,6 @@
 """A network's forward pass over a case: batches that fit the device's memory, the same answer every time."""
 
+import gc
 from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
@@ -9,7 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from inference.device import find_device, find_policy, free_bytes, memory_errors
+from inference.device import Policy, find_device, find_policy, free_bytes, memory_errors
 from inference.fold import fold
 from inference.graph import UNKNOWN, Graph, compile_graph, example_bytes, weight_bytes
 
@@ -55,7 +56,7 @@ class Forward:
         largest_batch: int = LARGEST_BATCH,
         device: str | None = None,
         free: Callable[[str], int | None] = free_bytes,
-        policy: Callable[[str], str] = find_policy,
+        policy: Policy = find_policy,
         make_graph: Callable[[keras.Model, str], Graph] = compile_graph,
     ) -> None:
         self.network = network
@@ -81,7 +82,6 @@ class Forward:
             try:
                 return _run(self._graph(device), inputs, batch)
             except memory_errors() as error:
-                self._graphs.pop(device, None)
                 if (device, batch) == self._plan[-1]:
                     raise
                 _log.warning("out of memory", action="analyse", device=device, batch=batch, reason=str(error)[:200])
@@ -122,13 +122,18 @@ class Forward:
 
     def _graph(self, device: str) -> Graph:
         if device not in self._graphs:
-            self._graphs[device] = self._make_graph(fold(self.network, self._policy(device)), device)
+            with keras.device(device):  # its weights lie there too
+                folded = fold(self.network, self._policy(device))
+            self._graphs[device] = self._make_graph(folded, device)
         return self._graphs[device]
 
     def _give_way(self) -> None:
         """Go on with the next of the plan, and note it in place of what was noted before."""
         self._given_up += 1
         (first, most), (device, batch) = self._plan[0], self._plan[self._given_up]
+        if device not in self._graphs:
+            self._graphs.clear()
+            gc.collect()  # networks and graphs refer to one another in circles
         where = f"with {batch} of {most} images at a time" if device == first else "on the CPU instead"
         self._notes[:] = [f"The {first[:3]} had too little memory: {self.network.name} ran {where}."]
         _log.warning("smaller batch", action="analyse", device=device, batch=batch, network=self.network.name)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from dicom_io.case import Case
@@ -28,7 +29,7 @@ def load(name: str, other: Callable[[str], Model] | None = None, precision: str 
     other
         Where a model that this one asks is from, at each case; None: it is loaded for this one alone.
     precision
-        "auto", or "float32" also where the processor calculates in bfloat16; in the whole process.
+        "auto", or "float32" also where the processor calculates in bfloat16.
 
     Raises
     ------
@@ -39,10 +40,11 @@ def load(name: str, other: Callable[[str], Model] | None = None, precision: str 
     if name not in CLASSES:
         raise UnknownModel(f"the card {name!r} has no model file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up notes are no log lines of ours
-    import_module("inference.device").prepare_device(precision)
-    module = import_module(f"inference.models.{name}")
+    device, module = import_module("inference.device"), import_module(f"inference.models.{name}")
+    device.prepare_device()
     asked = {"segmentation": _predicts(OUTLINED_BY[name], other, precision)} if name in OUTLINED_BY else {}
-    model: Model = getattr(module, CLASSES[name])(card, **asked)
+    policy = partial(device.find_policy, precision=precision)
+    model: Model = getattr(module, CLASSES[name])(card, policy=policy, **asked)
     return model
 
 

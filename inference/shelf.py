@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, cast
 
 import structlog
@@ -69,7 +70,7 @@ class Shelf:
     load
         A model's name, and where a model that it asks is from (this shelf) -> the model, ready to predict.
     most_bytes
-        What all of them may take together. One is always kept, however large.
+        What all of them may take together. One is always kept, however large, and the one that it asks.
     """
 
     def __init__(self, load: Load, most_bytes: int) -> None:
@@ -77,8 +78,13 @@ class Shelf:
         self._most = most_bytes
         self._kept: dict[str, Served] = {}
 
-    def model(self, name: str) -> Served:
+    def model(self, name: str, asked_by: str | None = None) -> Served:
         """Return a model; load and warm it first where it is not there.
+
+        Parameters
+        ----------
+        asked_by
+            A model at work, which stays.
 
         Raises
         ------
@@ -87,8 +93,10 @@ class Shelf:
         """
         served = self._kept.pop(name, None) or self._fetch(name)
         self._kept[name] = served  # as the last used
-        while len(self._kept) > 1 and sum(one.memory for one in self._kept.values()) > self._most:
-            dropped = next(iter(self._kept))
+        while sum(one.memory for one in self._kept.values()) > self._most:
+            dropped = next((one for one in self._kept if one not in {name, asked_by}), None)
+            if dropped is None:
+                break
             del self._kept[dropped]
             gc.collect()  # networks and graphs refer to one another in circles
             _log.info("model dropped", action="analyse", model=dropped, for_model=name)
@@ -100,7 +108,7 @@ class Shelf:
         return tuple(self._kept)
 
     def _fetch(self, name: str) -> Served:
-        model = self._load(name, self.model)
+        model = self._load(name, partial(self.model, asked_by=name))
         runner = cast("Runner | None", getattr(model, "forward", None))
         if runner is not None:
             runner.warm()

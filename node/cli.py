@@ -238,8 +238,12 @@ def _stop_with(loop: Loop, leave_with_parent: bool) -> None:
 
 def _manner(file: Path | None) -> Manner:
     settings = _settings(file)
+    worker = settings.worker
     return Manner(
-        wiring.profile_of(settings.profile), settings.case.other_frame_of_reference, settings.worker.precision
+        wiring.profile_of(settings.profile),
+        settings.case.other_frame_of_reference,
+        worker.precision,
+        worker.model_memory_mb * 1_000_000,
     )
 
 

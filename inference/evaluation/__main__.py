@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from inference.device import find_device, find_policy
 from inference.evaluation.metrics import rounded
 from inference.evaluation.record import record
 from inference.evaluation.report import REPORTS_FOLDER
@@ -39,7 +40,7 @@ def main() -> None:
             key, figures = "figures", dict(measures.measure(model, chosen.data, drawn))
             if chosen.dicom:
                 figures["dicom_study"] = measures.measure_dicom(model, chosen.dicom)
-        figures = {"command": _command(chosen), **_plain(figures)}
+        figures = {"command": _command(chosen), "precision": find_policy(find_device()), **_plain(figures)}
         sys.stdout.write(json.dumps(figures, indent=2, allow_nan=False) + "\n")
         _keep(drawn, chosen.pictures)
         if chosen.write:

@@ -10,7 +10,8 @@ from inference.evaluation.tables import blocks, scalars, table
 REPORTS_FOLDER = Path(__file__).parents[2] / "docs" / "models"
 TITLES = {
     "leak_free": "On patients apart",
-    "source_protocol": "On the source's own protocol",
+    "without_copies": "Other weights, trained without Testing's copies",
+    "source_protocol": "Other weights, on the source's own protocol",
     "baselines": "Beside the source's networks",
     "cross_validation": "Cross-validated",
 }

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from inference.card import ModelCard, read_card
 from inference.checkpoint import checksum, write_weights
+from inference.device import prepare_device
 from inference.errors import UnknownModel
 from inference.evaluation import measures
 from inference.model import Model
@@ -44,6 +45,7 @@ def load_subject(name: str, weights: Path | None = None) -> Model:
     """
     if weights is None:
         return load(name)
+    prepare_device()
     beside = weights.parent / f"{name}.json"
     card = read_card(name, weights.parent) if beside.is_file() else read_card(name)
     if weights.suffix != ".h5":

@@ -9,6 +9,7 @@ from dicom_io.findings import Algorithm, Findings, Score
 from dicom_io.volume import Volume
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
+from inference.device import Policy, find_policy
 from inference.errors import UnsuitableCase
 from inference.forward import Forward
 from inference.models.novelty import Novelty
@@ -109,12 +110,12 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard) -> Find
 class ClassifyEfficientNetB0:
     """The model as the worker uses it."""
 
-    def __init__(self, card: ModelCard) -> None:
-        """Build the network and read its weights."""
+    def __init__(self, card: ModelCard, policy: Policy = find_policy) -> None:
+        """Build the network and read its weights; ``policy`` says in what precision it runs."""
         self.card = card
         self.network = served(build(card.input_shape, **card.network))  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
-        self.forward = Forward(self.network)
+        self.forward = Forward(self.network, policy=policy)
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``."""

@@ -12,6 +12,7 @@ from dicom_io.findings import Algorithm, Attention, Findings, Score
 from dicom_io.volume import SEQUENCE_TITLES, Volume
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
+from inference.device import Policy, find_policy
 from inference.errors import UnsuitableCase
 from inference.explain.attention import METHODS, attention_map
 from inference.explain.attention import Score as SliceScore
@@ -190,12 +191,12 @@ def explain(score: SliceScore, output: NDArray[np.floating], case: Case, size: i
 class DetectCnn2d:
     """The model as the worker uses it."""
 
-    def __init__(self, card: ModelCard) -> None:
-        """Build the network and read its weights."""
+    def __init__(self, card: ModelCard, policy: Policy = find_policy) -> None:
+        """Build the network and read its weights; ``policy`` says in what precision it runs."""
         self.card = card
         self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
-        self.forward = Forward(self.network, LARGEST_BATCH)
+        self.forward = Forward(self.network, LARGEST_BATCH, policy=policy)
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``. A tumour that is found is explained."""

@@ -1,7 +1,7 @@
 """Grades a glioma (WHO II or III) from a whole brain of 20 merged slices with a small 3D CNN."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from dicom_io.findings import Algorithm, Findings, Score
 from dicom_io.volume import SEQUENCE_TITLES
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
+from inference.device import Policy, find_policy
 from inference.forward import Forward
 from inference.models.outlined import Segmentation, outline_of
 from inference.postprocess import with_temperature
@@ -209,16 +210,17 @@ def interpret(output: NDArray[np.floating], case: Case, card: ModelCard, origin:
 class GradeCnn3d:
     """The model as the worker uses it."""
 
-    def __init__(self, card: ModelCard, segmentation: Segmentation | None = None) -> None:
+    def __init__(self, card: ModelCard, policy: Policy = find_policy, segmentation: Segmentation | None = None) -> None:
         """Build the network and read its weights; ``segmentation`` says where the tumour is."""
         self.card = card
         self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
-        self.forward = Forward(self.network)
+        self.forward = Forward(self.network, policy=policy)
         self._segmentation = segmentation
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``."""
         outline = outline_of(case, NAME, self._segmentation)
         volume = prepare(case, outline.mask, self.card.input_shape[:3])
-        return interpret(self.forward(volume), case, self.card, outline.origin)
+        findings = interpret(self.forward(volume), case, self.card, outline.origin)
+        return replace(findings, notes=(*findings.notes, *outline.notes))

@@ -31,10 +31,13 @@ class Outline:
         bool (slices, rows, columns) on the reference's grid, never empty.
     origin
         What a reader is told of where it is from.
+    notes
+        What the segmentation notes of itself.
     """
 
     mask: NDArray[np.bool_]
     origin: str
+    notes: tuple[str, ...] = ()
 
 
 def outline_of(case: Case, asked_by: str, segmentation: Segmentation | None) -> Outline:
@@ -55,8 +58,9 @@ def outline_of(case: Case, asked_by: str, segmentation: Segmentation | None) -> 
     findings = segmentation(case)
     by = f"{findings.algorithm.name} {findings.algorithm.full_version}"
     if findings.mask is not None and findings.mask.array.any():
-        return Outline(findings.mask.array > 0, by)
-    return Outline(bright_region(flair), f"the brightest part of FLAIR, because {by} found nothing")
+        return Outline(findings.mask.array > 0, by, findings.notes)
+    why = f"the brightest part of FLAIR, because {by} found nothing"
+    return Outline(bright_region(flair), why, findings.notes)
 
 
 def bright_region(flair: NDArray[np.generic]) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Tells the subtype of a glioma from FLAIR, T1, T1 post contrast and T2 on one slice with ResNet50."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from dicom_io.findings import Algorithm, Findings, Score
 from dicom_io.volume import SEQUENCE_TITLES
 from inference.card import ModelCard
 from inference.checkpoint import read_weights
+from inference.device import Policy, find_policy
 from inference.forward import Forward
 from inference.models.outlined import Segmentation, outline_of
 from inference.postprocess import with_temperature
@@ -149,16 +151,17 @@ def interpret(
 class SubtypeResnet50:
     """The model as the worker uses it."""
 
-    def __init__(self, card: ModelCard, segmentation: Segmentation | None = None) -> None:
+    def __init__(self, card: ModelCard, policy: Policy = find_policy, segmentation: Segmentation | None = None) -> None:
         """Build the network and read its weights; ``segmentation`` says where the tumour is."""
         self.card = card
         self.network = build(card.input_shape, **card.network)  # type: ignore[arg-type]
         read_weights(self.network, card.weights_path, card.weights_sha256)
-        self.forward = Forward(self.network)
+        self.forward = Forward(self.network, policy=policy)
         self._segmentation = segmentation
 
     def predict(self, case: Case) -> Findings:
         """Analyse a case; see ``inference.model.Model``."""
         outline = outline_of(case, NAME, self._segmentation)
         slices = prepare(case, outline.mask, self.card.input_shape[0], known_to(self.card))
-        return interpret(self.forward(slices), case, self.card, outline.mask, outline.origin)
+        findings = interpret(self.forward(slices), case, self.card, outline.mask, outline.origin)
+        return replace(findings, notes=(*findings.notes, *outline.notes))

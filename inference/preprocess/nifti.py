@@ -8,6 +8,7 @@ from typing import Any
 import nibabel
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from dicom_io.volume import Geometry
@@ -15,6 +16,8 @@ from inference.errors import UnsuitableCase
 
 _LPS_TO_RAS = np.diag((-1.0, -1.0, 1.0, 1.0))
 """NIfTI's x and y grow to the right and to the front, DICOM's to the left and to the back."""
+_UNREADABLE = (ImageFileError, HeaderDataError, OSError, ValueError, OverflowError, EOFError, zlib.error)
+"""What nibabel raises where a file is damaged, or says what no file can keep."""
 _MOST_VOXELS = 512**3
 """Of a volume that is read: a header may state any size, and a small compressed file may hold it."""
 
@@ -39,7 +42,7 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], Geometry]:
     """
     try:
         image: Any = nibabel.load(path)
-    except (ImageFileError, OSError, ValueError, EOFError, zlib.error) as fault:
+    except _UNREADABLE as fault:
         raise UnsuitableCase(f"{path.name} cannot be read as NIfTI: {fault}") from fault
     if not isinstance(image, nibabel.Nifti1Image):
         raise UnsuitableCase(f"{path.name} is {type(image).__name__}, not NIfTI")
@@ -75,7 +78,7 @@ def _voxels(image: Any, name: str) -> NDArray[np.float32]:
         raise UnsuitableCase(f"{name} holds {image.get_data_dtype()}, not one grey value per voxel")
     try:
         values = np.asarray(image.dataobj, dtype=np.float32).reshape(shape[:3])
-    except (OSError, ValueError, EOFError, zlib.error) as fault:
+    except _UNREADABLE as fault:
         raise UnsuitableCase(f"the voxels of {name} cannot be read: {fault}") from fault
     if not np.isfinite(values).all():
         raise UnsuitableCase(f"{name} holds voxels that are no numbers")

@@ -16,10 +16,14 @@ class Figure:
 
 
 def key_figures(provenance: Mapping[str, object]) -> Mapping[str, str]:
-    """Return what a card's figures say in short, the model's own before those of other protocols."""
-    parts = [provenance.get("figures"), *(value for key, value in sorted(provenance.items()) if key != "figures")]
-    short = [part[IN_SHORT] for part in parts if isinstance(part, Mapping) and isinstance(part.get(IN_SHORT), Mapping)]
-    return {str(name): str(value) for one in short for name, value in one.items()}
+    """Return what a card's figures say in short: the model's own, then, so named, those of other weights."""
+    parts = dict(sorted(provenance.items(), key=lambda pair: pair[0] != "figures"))
+    return {
+        name if key == "figures" else f"other weights, {_words((key,))}: {name}": str(value)
+        for key, part in parts.items()
+        if isinstance(part, Mapping) and isinstance(short := part.get(IN_SHORT), Mapping)
+        for name, value in short.items()
+    }
 
 
 def all_figures(figures: object) -> tuple[Figure, ...]:

@@ -30,7 +30,7 @@ class Desk:
     Attributes
     ----------
     load
-        A model's name -> the model.
+        A model's name -> the model, asked for each question.
     profile
         How DICOM results are written.
     say
@@ -44,25 +44,23 @@ class Desk:
 
 
 def answers(material: Material, desk: Desk) -> Iterator[Answer]:
-    """Answer all questions, in their order; each model is loaded once.
+    """Answer all questions, in their order.
 
     Raises
     ------
     InputRefused
         When nothing can be written to the output folder.
     """
-    models: dict[str, Model] = {}
     subjects = list(dict.fromkeys(question.subject for question in material.questions))
     for question in material.questions:
         study = f"study{subjects.index(question.subject) + 1}_" if len(subjects) > 1 else ""
         try:
             desk.say(f"{question.model}: reading")
             case = question.read()
-            if question.model not in models:
-                desk.say(f"{question.model}: loading the model")
-                models[question.model] = desk.load(question.model)
+            desk.say(f"{question.model}: loading the model")
+            model = desk.load(question.model)
             desk.say(f"{question.model}: analysing")
-            findings = models[question.model].predict(case)
+            findings = model.predict(case)
         except (InputRefused, DicomInputError, UnsuitableCase) as error:
             yield Answer(question, State.REFUSED, str(error))
         except ModelError as error:

@@ -1,7 +1,6 @@
 """``glia predict`` as the command line offers it."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -46,10 +45,10 @@ def predict_command(manner_of: Callable[[Path | None], Manner]) -> Callable[...,
         config: ConfigOption = None,
     ) -> None:
         """Let models look at DICOM, NIfTI or a picture, here and now: no database, no listener. Research use only."""
-        from node.predict.run import load_quietly, predict_path  # noqa: PLC0415 - NIfTI slows down every other command
+        from node.predict.run import models_of, predict_path  # noqa: PLC0415 - NIfTI slows down every other command
 
         wish = Wish(path, tuple(sequence or ()), tuple(model or ()), out, as_json)
         manner = manner_of(config)
-        raise typer.Exit(predict_path(wish, manner, partial(load_quietly, precision=manner.precision), Console()))
+        raise typer.Exit(predict_path(wish, manner, models_of(manner), Console()))
 
     return predict

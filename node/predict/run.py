@@ -13,6 +13,7 @@ from inference import registry
 from inference.card import model_names, read_card
 from inference.errors import ModelError
 from inference.model import Model
+from inference.shelf import Shelf
 from node.decision import Need
 from node.predict.answer import BAD_INPUT, FAILURE, exit_status, plain, plain_refusal
 from node.predict.ask import Desk, answers
@@ -26,10 +27,14 @@ from node.predict.source import material_of
 from node.predict.wish import Manner, Wish
 
 
-def load_quietly(name: str, precision: str) -> Model:
-    """Load a model; what TensorFlow says while it starts stays off the screen."""
-    with quiet_start():
-        return registry.load(name, precision=precision)
+def models_of(manner: Manner) -> Callable[[str], Model]:
+    """Return a model's name -> the model; what TensorFlow says while it starts stays off the screen."""
+
+    def load(name: str, other: Callable[[str], Model]) -> Model:
+        with quiet_start():
+            return registry.load(name, other, manner.precision)
+
+    return Shelf(load, manner.model_bytes).model
 
 
 def predict_path(wish: Wish, manner: Manner, load: Callable[[str], Model], console: Console) -> int:

@@ -15,6 +15,7 @@ class Manner:
     profile: Profile
     other_frame: Literal["register", "refuse"]
     precision: Literal["auto", "float32"] = "auto"
+    model_bytes: int = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from inference.training.detection_set import (
     split_pictures,
 )
 from inference.training.duplicates import Hashes, has_duplicate, hash_pictures
-from inference.training.recipes.detect_cnn2d import COPIES, RECALL
+from inference.training.recipes.detect_cnn2d import AT_RANDOM, COPIES, RECALL
 
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")
@@ -75,13 +75,29 @@ def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
 
 
 def measure_pictures(model: DetectCnn2d, data: Path) -> Figures:
-    """Measure weights that are not shipped on Testing: the source's network, or ours without Testing's copies."""
+    """Measure weights that are not shipped, the source's network or ours, trained without Testing's copies, on Testing.
+
+    Raises
+    ------
+    ValueError
+        When the copies were trained on.
+    """
+    if _mapping(model.card.provenance["split"]).get(COPIES) != "removed":
+        raise ValueError("these weights were trained with the copies of Testing left in Training")
     figures, _, _ = _pictures(model, data)
     return _mapping(rounded({**figures, "weights_sha256": model.card.weights_sha256}))
 
 
 def measure_random(model: DetectCnn2d, data: Path) -> Figures:
-    """Measure weights of the source's way to divide the pictures on its test part, at a threshold of one half."""
+    """Measure weights of the source's way to divide the pictures on its test part, at a threshold of one half.
+
+    Raises
+    ------
+    ValueError
+        When the weights are of another division.
+    """
+    if _mapping(model.card.provenance["split"]).get("by") != AT_RANDOM:
+        raise ValueError("these weights were not trained on random pictures")
     split = split_at_random(data, _seed(model))
     scores, truth = _scores(model, split.test), _truth(split.test)
     answers = _answers(scores, truth, EVEN)
@@ -96,7 +112,7 @@ def measure_random(model: DetectCnn2d, data: Path) -> Figures:
 
 PROTOCOLS = {
     "source": ("baselines", measure_pictures),
-    "patients": ("leak_free", measure_pictures),
+    "patients": ("without_copies", measure_pictures),
     "random": ("source_protocol", measure_random),
 }
 """What ``--protocol`` measures, and where the card keeps it."""

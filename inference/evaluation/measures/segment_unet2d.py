@@ -65,8 +65,7 @@ def measure(model: Model, data: Path, folder: Path) -> Figures:
     for title in next(iter(summaries.values())):
         figures[title] = {choice: summary[title] for choice, summary in summaries.items()}
     if isinstance(model, SegmentUnet2d):
-        cases = [_case(one, CONTRASTS[served]) for one in patients]
-        figures["bfloat16_beside_float32"] = _likeness(model, cases)
+        figures["bfloat16_beside_float32"] = _likeness(model, patients, CONTRASTS[served])
     figures["per_patient"] = {one.name: one.row() for one in outcomes[served]}
     return _mapping(rounded(figures))
 
@@ -145,15 +144,21 @@ def _served(model: Model) -> str:
     return [choice for choice, contrasts in CONTRASTS.items() if set(contrasts) <= taken][-1]
 
 
-def _likeness(model: SegmentUnet2d, cases: Sequence[Case]) -> Figures:
-    """Return how far masks of the two precisions that networks are served in agree."""
+def _likeness(model: SegmentUnet2d, patients: Sequence[Patient], contrasts: tuple[str, ...]) -> Figures:
+    """Return how far masks of the two precisions that networks are served in agree, and each with the truth."""
     usual, found = model.forward, []
     for policy in ("float32", "mixed_bfloat16"):
         model.forward = Forward(model.network, policy=lambda _, policy=policy: policy)  # type: ignore[misc]
-        found.append([_mask(model, case) for case in cases])
+        found.append([_mask(model, _case(one, contrasts)) for one in patients])
     model.forward = usual
     agreement = [dice(one, other) for one, other in zip(*found, strict=True)]
-    return {"dice_mean": float(np.mean(agreement)), "dice_lowest": min(agreement)}
+    exact, short = ([dice(mask, one.mask) for mask, one in zip(of, patients, strict=True)] for of in found)
+    return {
+        "dice_with_one_another_mean": float(np.mean(agreement)),
+        "dice_with_one_another_lowest": min(agreement),
+        "float32_dice_with_truth_mean": float(np.mean(exact)),
+        "bfloat16_dice_with_truth_mean": float(np.mean(short)),
+    }
 
 
 def _mask(model: Model, case: Case) -> Array:

@@ -40,6 +40,7 @@ AT_RANDOM = (
 PICTURES = '"Brain Tumor MRI Dataset" (Nickparvar; figshare of Cheng, SARTAJ, Br35H): Training, without duplicates'
 COPIES = "copies_of_testing"
 """Under this a split tells whether pictures that Testing shows too were removed from training, or kept."""
+_COPIES = {True: "removed", False: "kept"}
 BATCH = 32
 SMOOTHING = 0.02
 RECALL = 0.995
@@ -129,7 +130,8 @@ def _parts(
 def pictures_alone(data: Path, seed: int, apart: bool = True) -> Parts:
     """Divide the pictures as ``split_pictures`` does."""
     pictures = split_pictures(data, seed, apart)
-    return _parts(members_of(pictures.train), members_of(pictures.validation), seed, _account(pictures, apart))
+    account = _account(pictures, _COPIES[apart])
+    return _parts(members_of(pictures.train), members_of(pictures.validation), seed, account)
 
 
 def as_published(data: Path, seed: int) -> Parts:
@@ -140,7 +142,7 @@ def as_published(data: Path, seed: int) -> Parts:
 def at_random(data: Path, seed: int) -> Parts:
     """Divide all pictures at random, as the source does: its figures can be compared, not believed."""
     pictures = split_at_random(data, seed)
-    account = {**_account(pictures, apart=False), "by": AT_RANDOM}
+    account = {**_account(pictures, "none are left"), "by": AT_RANDOM}
     examples = partial(Examples, disguise=PLAIN, ranges=MILD)
     return _parts(members_of(pictures.train), members_of(pictures.validation), seed, account, examples)
 
@@ -156,16 +158,16 @@ def with_patients(data: Path, seed: int, apart: bool = True) -> Parts:
     train = members_of(pictures.train) + [m for name in people.train for m in slices_of(patients[name])]
     validation = members_of(pictures.validation) + [m for n in people.validation for m in slices_of(patients[n], 6)]
     names = {part: " ".join(getattr(people, part)) for part in ("train", "validation", "test")}
-    return _parts(train, validation, seed, {**_account(pictures, apart), "patients": names})
+    return _parts(train, validation, seed, {**_account(pictures, _COPIES[apart]), "patients": names})
 
 
-def _account(pictures: Split[LabelledImage], apart: bool) -> dict[str, object]:
+def _account(pictures: Split[LabelledImage], copies: str) -> dict[str, object]:
     counts = {
         f"{part}_{'tumour' if tumour else 'no_tumour'}": sum((i.label != NO_TUMOUR) is tumour for i in images)
         for part, images in (("train", pictures.train), ("validation", pictures.validation))
         for tumour in (True, False)
     }
-    return {"by": HOW, COPIES: "removed" if apart else "kept", **counts}
+    return {"by": HOW, COPIES: copies, **counts}
 
 
 def operating_point(scores: NDArray[np.floating], tumour: NDArray[np.bool_], recall: float = RECALL) -> float:
@@ -239,7 +241,7 @@ RECIPE = Recipe(
     "a lesion weaken such shortcuts and do not remove them. The publisher's labels are noisy: among the "
     "pictures without a tumour are some with enhancing masses, ring lesions and white matter lesions, and a "
     "few CT. The patients have lower-grade glioma alone. Testing shares patients with Training by its "
-    "publisher's doing, though no picture that is in both was trained on.",
+    "publisher's doing.",
 )
 
 SOURCE = replace(

@@ -42,11 +42,9 @@ def test_networks_run_in_bfloat16_where_the_processor_has_it(
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: none\n")
 
-    assert find_policy(device, cpuinfo) == policy
-    assert find_policy(device, tmp_path / "missing") == "float32"
-    prepare_device("float32")
-    assert find_policy(device, cpuinfo) == "float32"
-    prepare_device()
+    assert find_policy(device, cpuinfo=cpuinfo) == policy
+    assert find_policy(device, cpuinfo=tmp_path / "missing") == "float32"
+    assert find_policy(device, "float32", cpuinfo) == "float32"
 
 
 def test_the_free_memory_is_what_the_kernel_calls_available(tmp_path: Path) -> None:

@@ -91,6 +91,19 @@ def test_in_bfloat16_the_answer_is_still_float32_and_near() -> None:
     np.testing.assert_allclose(served(slices), network(slices, training=False), atol=0.05)
 
 
+def test_what_answers_before_layers_without_weights_keeps_its_precision() -> None:
+    inputs = keras.Input((8, 8, 3))
+    features = layers.GlobalAveragePooling2D(name="features")(layers.Conv2D(4, 3, strides=2)(inputs))
+    probability = layers.Dense(2, activation="softmax", name="probability")(features)
+    network = keras.Model(inputs, layers.Concatenate(name="both")([probability, 1.0 - probability]))
+
+    served = fold(network, "mixed_bfloat16")
+
+    assert served.get_layer("features").compute_dtype == "bfloat16"
+    assert served.get_layer("probability").compute_dtype == "float32"
+    np.testing.assert_allclose(np.sum(served(np.ones((1, 8, 8, 3), np.float32))[0, :2]), 1.0, atol=1e-6)
+
+
 def test_what_works_on_the_grid_of_the_input_keeps_its_precision() -> None:
     inputs = keras.Input((8, 8, 3))
     fine = layers.Conv2D(2, 3, padding="same", name="fine")(inputs)

@@ -120,3 +120,20 @@ def test_a_model_that_asks_another_is_given_that_of_the_shelf() -> None:
 
     assert asked is shelf.model("asked")
     assert shelf.names == ("asks", "asked")
+
+
+def test_a_model_at_work_stays_while_it_asks_another() -> None:
+    store = Store()
+    shelf = Shelf(store.load, 15)
+    shelf.model("idle")
+    shelf.model("asks")
+    ask = store.other
+    assert ask is not None
+
+    ask("asked")
+    ask("asked")
+
+    assert shelf.names == ("asks", "asked")
+    assert len(store.loaded) == 3
+    assert shelf.model("idle").card.name == "idle"
+    assert shelf.names == ("idle",)

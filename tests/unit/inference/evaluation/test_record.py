@@ -22,7 +22,7 @@ def test_figures_go_into_the_card_and_onto_its_page(cards: Path, tmp_path: Path)
 
     card = json.loads((cards / f"{NAME}.json").read_text())
     assert card["provenance"]["source_protocol"] == {"dice": 0.91}
-    assert "### On the source's own protocol" in (tmp_path / "pages" / f"{NAME}.md").read_text()
+    assert "### Other weights, on the source's own protocol" in (tmp_path / "pages" / f"{NAME}.md").read_text()
 
 
 def test_the_rest_of_the_card_stays(cards: Path, tmp_path: Path) -> None:

@@ -139,3 +139,24 @@ def test_damaged_compression_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UnsuitableCase, match=r"a\.nii\.gz"):
         read_nifti(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        (70, np.int16(1536)),  # datatype: no such numbers in memory
+        (70, np.int16(999)),
+        (40, np.int16(9)),  # dim[0]
+        (108, np.float32(10)),  # vox_offset: within the header
+        (108, np.float32(1e20)),
+    ],
+)
+def test_a_header_that_says_what_cannot_be_is_refused(tmp_path: Path, place: int, content: np.generic) -> None:
+    path = tmp_path / "a.nii"
+    write_nifti(np.zeros((2, 3, 4), np.int16), oblique(), path)
+    damaged = bytearray(path.read_bytes())
+    damaged[place : place + content.nbytes] = content.tobytes()
+    path.write_bytes(damaged)
+
+    with pytest.raises(UnsuitableCase, match=r"a\.nii"):
+        read_nifti(path)

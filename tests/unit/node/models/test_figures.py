@@ -7,13 +7,16 @@ DICE = {"test_patients": 14, "FLAIR alone": {"volume_dice_mean": 0.77571, "volum
 
 def test_what_figures_say_in_short_is_told_the_models_own_first() -> None:
     provenance = {
-        "baselines": {"in_short": {"accuracy, source": "0.9"}},
+        "baselines": {"in_short": {"accuracy": "0.9"}},
         "data": "pictures",
         "figures": {"in_short": {"accuracy": "0.95 (0.93 to 0.97)"}, "testing": {"accuracy": 0.95}},
         "source_protocol": {"accuracy": 0.99},
     }
 
-    assert list(key_figures(provenance).items()) == [("accuracy", "0.95 (0.93 to 0.97)"), ("accuracy, source", "0.9")]
+    assert list(key_figures(provenance).items()) == [
+        ("accuracy", "0.95 (0.93 to 0.97)"),
+        ("other weights, baselines: accuracy", "0.9"),
+    ]
 
 
 def test_a_model_that_was_not_measured_has_none() -> None:

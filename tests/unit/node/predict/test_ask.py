@@ -80,24 +80,6 @@ def test_nifti_answers_are_a_mask_and_a_picture(tmp_path: Path) -> None:
     assert all((tmp_path / "out" / name).is_file() for name in answer.files)
 
 
-def test_a_model_is_loaded_once(tmp_path: Path) -> None:
-    def fail() -> None:
-        raise UnsuitableCase
-
-    write_series(tmp_path / "1")
-    write_series(tmp_path / "2", series_instance_uid="1.2.9", StudyInstanceUID="1.2.8")
-    loaded: list[str] = []
-
-    def load(name: str) -> FakeModel:
-        loaded.append(name)
-        return FakeModel(before=fail)
-
-    answered = list(answers(dicom(tmp_path), Desk(load, DEFAULT, Keeper(tmp_path / "out"), lambda _: None)))
-
-    assert len(answered) == 2
-    assert loaded == ["fake_model"]
-
-
 @pytest.mark.parametrize(
     ("error", "state"),
     [
