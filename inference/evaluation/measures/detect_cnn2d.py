@@ -31,7 +31,8 @@ from inference.training.detection_set import (
     split_pictures,
 )
 from inference.training.duplicates import Hashes, has_duplicate, hash_pictures
-from inference.training.recipes.detect_cnn2d import AT_RANDOM, COPIES, RECALL
+from inference.training.operating_point import RECALL
+from inference.training.recipes.detect_cnn2d import AT_RANDOM, COPIES
 
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")

@@ -1,6 +1,6 @@
 """How detect_cnn2d is trained: pictures without duplicates, and slices of patients against what pictures give away."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from inference.training.detection_set import (
     split_pictures,
 )
 from inference.training.disguise import Disguise, compress, disguise_tones, stretch
+from inference.training.operating_point import caution, operating_point
 from inference.training.recipe import Parts, Recipe, Stage
 from inference.training.splits import Split, split_patients
 
@@ -43,10 +44,6 @@ COPIES = "copies_of_testing"
 _COPIES = {True: "removed", False: "kept"}
 BATCH = 32
 SMOOTHING = 0.02
-RECALL = 0.995
-"""The share of tumours that the operating point must find on the pictures of the validation part."""
-ALARMS = 0.1
-"""The share of pictures, or of patients' slices, without a tumour above which a card warns of false alarms."""
 EPOCH = {("picture", True): 2000, ("picture", False): 1000, ("patient", True): 700, ("patient", False): 1000}
 """How many members of each origin and answer are drawn in an epoch; the few "no tumour" pictures come repeatedly."""
 RANGES = Ranges(
@@ -170,21 +167,6 @@ def _account(pictures: Split[LabelledImage], copies: str) -> dict[str, object]:
     return {"by": HOW, COPIES: copies, **counts}
 
 
-def operating_point(scores: NDArray[np.floating], tumour: NDArray[np.bool_], recall: float = RECALL) -> float:
-    """Return the threshold, in hundredths, that leaves most others alone and still finds this share of the tumours.
-
-    Where several do as well, the middle one; 0.01 where none finds so many. Scores and truth are (n,).
-    """
-    steps = np.arange(1, 100) / 100
-    recalls = np.array([(scores[tumour] >= step).mean() for step in steps])
-    spared = np.array([(scores[~tumour] < step).mean() for step in steps])
-    allowed = np.flatnonzero(recalls >= recall)
-    if not allowed.size:
-        return float(steps[0])
-    best = allowed[spared[allowed] == spared[allowed].max()]
-    return float(steps[best[(len(best) - 1) // 2]])
-
-
 def finish(network: keras.Model, parts: Parts) -> tuple[keras.Model, dict[str, object]]:
     """Fit the temperature on the validation part, choose the operating point on the pictures in it, and warn by it."""
     batches = parts.validation(model.SIZE)
@@ -200,17 +182,6 @@ def finish(network: keras.Model, parts: Parts) -> tuple[keras.Model, dict[str, o
         if (of_kind & ~tumour).any()
     }
     return network, {"temperature": temperature, "threshold": threshold, "caution": caution(alarms)}
-
-
-def caution(alarms: Mapping[str, float]) -> str:
-    """Return what must be said with every answer: the shares of what has no tumour that it takes for one with one.
-
-    Empty where they are small.
-    """
-    if max(alarms.values(), default=0.0) <= ALARMS:
-        return ""
-    shares = " and ".join(f"{share:.0%} of {kind}" for kind, share in alarms.items())
-    return f"Not reliable: in validation it took {shares} without a tumour for one with a tumour"
 
 
 RECIPE = Recipe(

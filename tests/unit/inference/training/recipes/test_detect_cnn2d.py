@@ -13,10 +13,8 @@ from inference.training.recipes.detect_cnn2d import (
     SOURCE,
     Examples,
     as_published,
-    caution,
     drawn,
     finish,
-    operating_point,
     pictures_alone,
     with_patients,
 )
@@ -76,15 +74,6 @@ def test_a_plain_slice_is_what_is_served_and_a_changed_one_is_not() -> None:
     assert answer.tolist() == same.tolist() == [1, 0]
 
 
-def test_the_operating_point_misses_no_more_than_allowed_and_stands_in_the_middle_of_the_gap() -> None:
-    scores = np.array([0.95, 0.9, 0.8, 0.3, 0.7, 0.1])
-    tumour = np.array([True, True, True, True, False, False])
-
-    assert operating_point(scores, tumour, 0.75) == 0.75
-    assert operating_point(scores, tumour, 1.0) == 0.2
-    assert operating_point(np.array([0.001, 0.0]), np.array([True, False]), 1.0) == 0.01
-
-
 def test_finishing_fits_temperature_and_operating_point_on_the_validation_part(data: Path) -> None:
     network = build((150, 150, 1), filters=3)
 
@@ -94,12 +83,6 @@ def test_finishing_fits_temperature_and_operating_point_on_the_validation_part(d
     assert set(fields) == {"temperature", "threshold", "caution"}
     assert 0.25 <= float(str(fields["temperature"])) <= 4.0
     assert 0.01 <= float(str(fields["threshold"])) <= 0.99
-
-
-def test_a_caution_tells_the_share_of_false_alarms_where_it_is_large() -> None:
-    assert caution({"pictures": 0.1, "patients' slices": 0.02}) == ""
-    assert "10% of pictures and 52% of patients' slices" in caution({"pictures": 0.1, "patients' slices": 0.52})
-    assert caution({}) == ""
 
 
 def test_both_recipes_build_networks_of_two_answers() -> None:
