@@ -140,7 +140,8 @@ class Forward:
 
 
 def _halves(device: str, batch: int) -> tuple[tuple[str, int], ...]:
-    return tuple((device, max(1, batch) >> times) for times in range(max(1, batch).bit_length()))
+    largest = max(1, batch)
+    return tuple((device, largest >> times) for times in range(largest.bit_length()))
 
 
 def _run(graph: Graph, inputs: NDArray[np.float32], batch: int) -> NDArray[np.float32]:

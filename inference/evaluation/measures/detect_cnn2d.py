@@ -33,6 +33,7 @@ from inference.training.detection_set import (
 from inference.training.duplicates import Hashes, has_duplicate, hash_pictures
 from inference.training.operating_point import RECALL
 from inference.training.recipes.detect_cnn2d import AT_RANDOM, COPIES
+from inference.training.splits import Split
 
 Figures = Mapping[str, object]
 CONTRASTS = ("flair", "t1", "t1c")
@@ -65,12 +66,15 @@ def measure(model: DetectCnn2d, data: Path, folder: Path) -> Figures:
         people, chosen_by = (
             [one for one in everyone if one.name in set(str(patients[part]).split())] for part in ("test", "validation")
         )
-        figures["patients"] = {name: _series(model, people, number) for number, name in enumerate(CONTRASTS)}
+        looked = {name: _looked(model, people, name) for name in CONTRASTS}
+        figures["patients"] = {
+            name: summarise_slices(series, model.card.threshold, SMALLEST_LESION) for name, series in looked.items()
+        }
         figures["explanations"] = {
             "pictures": "of each patient the FLAIR slice with the largest lesion",
             "method": METHOD,
-            "validation_by_which_the_method_was_chosen": _explained(model, chosen_by),
-            "test": _explained(model, people),
+            "validation_by_which_the_method_was_chosen": _explained(model, _looked(model, chosen_by, "flair")),
+            "test": _explained(model, looked["flair"]),
         }
     return _mapping(rounded(figures))
 
@@ -135,22 +139,24 @@ def _pictures(model: DetectCnn2d, data: Path) -> tuple[dict[str, object], NDArra
     split = split_pictures(data, _seed(model), apart=not kept)
     scores, truth = _scores(model, split.test), _truth(split.test)
     copied = has_duplicate(_hash(split.test), _hash(read_images(data, "Training")))
-    figures = _figures(model, split.validation, split.test, AS_PUBLISHED if kept else APART)
+    figures = _figures(model, split, scores, AS_PUBLISHED if kept else APART)
     apart = _answers(scores[~copied], truth[~copied], model.card.threshold)
     return {**figures, "testing_without_copies_in_training_as_published": apart}, scores, truth
 
 
 def _figures(
-    model: DetectCnn2d, validation: Sequence[LabelledImage], testing: Sequence[LabelledImage], what: str
+    model: DetectCnn2d, split: Split[LabelledImage], scores: NDArray[np.floating], what: str
 ) -> dict[str, object]:
     """Return the figures of the test part at the operating point, beside those of the part that gave it.
 
     Parameters
     ----------
+    scores
+        (n, 2), of the test part.
     what
         The test part's name for a reader.
     """
-    held_out, scores, truth = _scores(model, validation), _scores(model, testing), _truth(testing)
+    truth = _truth(split.test)
     threshold = model.card.threshold
     answers = _answers(scores, truth, threshold)
     return {
@@ -158,9 +164,9 @@ def _figures(
         "operating_point": {
             "threshold": threshold,
             "chosen": f"on the validation pictures, for a tumour recall of at least {RECALL}",
-            "validation": _answers(held_out, _truth(validation), threshold),
+            "validation": _answers(_scores(model, split.validation), _truth(split.validation), threshold),
         },
-        "testing": {**answers, "missed": _missed(scores, testing, threshold)},
+        "testing": {**answers, "missed": _missed(scores, split.test, threshold)},
         "roc_area": roc_area(truth == TUMOUR, scores[:, TUMOUR]),
         "expected_calibration_error": expected_calibration_error(scores, truth),
     }
@@ -196,22 +202,17 @@ def _answers(scores: NDArray[np.floating], truth: NDArray[np.integer], threshold
     }
 
 
-def _series(model: DetectCnn2d, patients: Sequence[Patient], contrast: int) -> dict[str, object]:
-    """Return what ``summarise_slices`` does of one contrast."""
-    return summarise_slices(_looked(model, patients, contrast), model.card.threshold, SMALLEST_LESION)
-
-
-def _explained(model: DetectCnn2d, patients: Sequence[Patient]) -> Figures:
-    """Return how well explanations of FLAIR point at the lesion where it is largest."""
-    series = _looked(model, patients, CONTRASTS.index("flair"))
+def _explained(model: DetectCnn2d, series: Sequence[Looked]) -> Figures:
+    """Return how well explanations point at the lesion where it is largest."""
     largest = [int(one.areas.argmax()) for one in series]
     images = np.stack([one.pictures[k] for one, k in zip(series, largest, strict=True)])
     masks = np.stack([one.masks[k] for one, k in zip(series, largest, strict=True)])
     return pointing_figures(model.forward, images, masks, TUMOUR)
 
 
-def _looked(model: DetectCnn2d, patients: Sequence[Patient], contrast: int) -> list[Looked]:
-    return [Looked.of(model, series_case(one, contrast, CONTRASTS[contrast]), one.mask) for one in patients]
+def _looked(model: DetectCnn2d, patients: Sequence[Patient], sequence: str) -> list[Looked]:
+    contrast = CONTRASTS.index(sequence)
+    return [Looked.of(model, series_case(one, contrast, sequence), one.mask) for one in patients]
 
 
 def _scores(model: DetectCnn2d, images: Sequence[LabelledImage]) -> NDArray[np.floating]:
