@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
@@ -21,6 +21,9 @@ _SHORT_VRS = frozenset(  # PS3.5 7.1.2: these have a length of 16 bit, all other
 )
 
 
+_SHORT_HEADS = {order: struct.Struct(f"{order}HH2sH").unpack_from for order in "<>"}
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """How the elements of a data set are written."""
@@ -33,6 +36,11 @@ class Encoding:
         """Return how a transfer syntax writes them; a deflated data set once it is inflated."""
         order = ">" if transfer_syntax_uid == ExplicitVRBigEndian else "<"
         return cls(transfer_syntax_uid != ImplicitVRLittleEndian, order)
+
+    @property
+    def short_head(self) -> Callable[[bytes, int], tuple[int, int, bytes, int]] | None:
+        """What reads group, element, VR and short length of an element; None where elements name no VR."""
+        return _SHORT_HEADS[self.order] if self.explicit else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +67,30 @@ class Walk:
         TruncatedInstance
             When the data do not end where their elements end, or hold more elements than any instance has.
         """
-        elements = {}
-        while at < len(self._data):
+        elements, tag = {}, 0
+        data, end, unpack_head, left = self._data, len(self._data), self._encoding.short_head, self._left
+        while at < end:
+            # Nearly all elements of nearly all instances have a short value of explicit VR: no call is made for them.
+            if unpack_head and at + 8 <= end:
+                number, element, vr, short_length = unpack_head(data, at)
+                if left > 0 and vr in _SHORT_VRS and number != 0xFFFE and (group is None or number == group):
+                    left -= 1
+                    tag = number << 16 | element
+                    if tag in wanted:
+                        elements[tag] = Value(at + 8, short_length)
+                    at += 8 + short_length
+                    continue
+            self._left = left
             tag, start, length, inner = self._element(at, self._encoding)
             if group is not None and tag >> 16 != group:
                 break
             if tag in wanted:
                 elements[tag] = Value(start, length)
             at = self._after_items(start, inner) if length is None else start + length
-            if at > len(self._data):
-                beyond = at - len(self._data)
-                raise TruncatedInstance(f"element {_name(tag)} ends {beyond} bytes beyond the data set")
+            left = self._left
+        self._left = left
+        if at > end:
+            raise TruncatedInstance(f"element {_name(tag)} ends {at - end} bytes beyond the data set")
         return elements, at
 
     def _element(self, at: int, encoding: Encoding) -> tuple[int, int, int | None, Encoding]:
