@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
-from pathlib import Path
 
 from highdicom import sr
 from pydicom import Dataset
@@ -18,6 +17,7 @@ from dicom_io.files import read_dataset
 from dicom_io.profile import DEFAULT, Profile
 from dicom_io.sources import entities
 from dicom_io.sr import AnyReport, commented, content, document, group_start
+from dicom_io.stretch import InstanceFile, opened
 from dicom_io.uids import derive
 
 RESEARCH_ONLY = "Research use only, not a medical device."
@@ -67,7 +67,7 @@ class Remains:
     digests: tuple[str, ...]
 
 
-def read_remains(paths: Sequence[Path]) -> Remains:
+def read_remains(paths: Sequence[InstanceFile]) -> Remains:
     """Read who and what the files are about; a series refused as a volume, or of another modality, will do.
 
     Raises
@@ -78,7 +78,7 @@ def read_remains(paths: Sequence[Path]) -> Remains:
     digests: list[str] = []
     headers: list[Dataset] = []
     for path in paths:
-        with path.open("rb") as file:
+        with opened(path) as file:
             digests.append(file_digest(file, "sha256").hexdigest())
         headers += _identified(path)
     counts = Counter(str(header.StudyInstanceUID) for header in headers)
@@ -142,7 +142,7 @@ def _uid(remains: Remains, failure: Failure, signature: Signature, *kind: str) -
     )
 
 
-def _identified(path: Path) -> Iterator[Dataset]:
+def _identified(path: InstanceFile) -> Iterator[Dataset]:
     """Yield the header of a file that says which instance of which study it is; of others nothing."""
     try:
         header = read_dataset(path, pixels=False)

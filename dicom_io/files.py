@@ -1,7 +1,6 @@
 """A DICOM file becomes a data set; what is not DICOM, or would fill the memory, is refused."""
 
 from io import BytesIO
-from pathlib import Path
 
 import pydicom
 from pydicom import filereader
@@ -10,6 +9,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from dicom_io.elements import Encoding, Walk, inflate
 from dicom_io.errors import NONSENSE, InvalidInstance, UnreadableFile
+from dicom_io.stretch import InstanceFile, opened, size_of
 
 MAX_FILE = 2**30
 """The largest file that is read, in bytes."""
@@ -23,7 +23,7 @@ _PIXELS = (b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00")
 _DEFLATED = DeflatedExplicitVRLittleEndian.encode()
 
 
-def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
+def read_dataset(path: InstanceFile, *, pixels: bool = True) -> Dataset:
     """Read a file's data set, with or without its Pixel Data.
 
     The data set holds the only copy of its bytes; without pixels no more than the head of the file is read.
@@ -37,15 +37,16 @@ def read_dataset(path: Path, *, pixels: bool = True) -> Dataset:
     """
     if not pixels and (header := _read_head(path)) is not None:
         return header
-    size = path.stat().st_size
+    size = size_of(path)
     if size > MAX_FILE:
         raise UnreadableFile(f"{path.name} has {size} bytes, more than the {MAX_FILE} that are read")
-    return _parse(path.read_bytes(), path, pixels=pixels)[0]
+    with opened(path) as file:
+        return _parse(file.read(), path, pixels=pixels)[0]
 
 
-def _read_head(path: Path) -> Dataset | None:
+def _read_head(path: InstanceFile) -> Dataset | None:
     """Read the header from the first bytes of a large file; None where they do not reach its Pixel Data."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(_HEAD)
     if len(head) < _HEAD or _DEFLATED in head or not any(tag in head for tag in _PIXELS):
         return None
@@ -56,7 +57,7 @@ def _read_head(path: Path) -> Dataset | None:
     return dataset if head[end : end + 4] in _PIXELS else None
 
 
-def _parse(content: bytes, path: Path, *, pixels: bool) -> tuple[Dataset, int]:
+def _parse(content: bytes, path: InstanceFile, *, pixels: bool) -> tuple[Dataset, int]:
     """Return the data set, and where reading ended."""
     try:
         if _DEFLATED in content or len(content) > _LARGE:

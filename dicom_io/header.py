@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -14,6 +13,7 @@ from dicom_io.attributes import FrameAttributes, items
 from dicom_io.errors import UnreadableFile
 from dicom_io.names import agent_said
 from dicom_io.sequence import Acquisition
+from dicom_io.stretch import InstanceFile
 from dicom_io.volume import SeriesHeader, SourceFrame
 
 MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
@@ -67,7 +67,7 @@ class Frame:
     stack: str = ""
 
 
-def read_frames(dataset: Dataset, path: Path) -> tuple[Frame, ...]:
+def read_frames(dataset: Dataset, path: InstanceFile) -> tuple[Frame, ...]:
     """Return the frames of an MR image in stored order.
 
     Raises
@@ -82,7 +82,7 @@ def read_frames(dataset: Dataset, path: Path) -> tuple[Frame, ...]:
     return tuple(_frame(dataset, path, index) for index in range(count))
 
 
-def _frame(dataset: Dataset, path: Path, index: int) -> Frame:
+def _frame(dataset: Dataset, path: InstanceFile, index: int) -> Frame:
     attributes = FrameAttributes(dataset, index, path.name)
     rows, columns = attributes.require("Rows")[0], attributes.require("Columns")[0]
     slope, intercept = (
@@ -106,7 +106,7 @@ def _frame(dataset: Dataset, path: Path, index: int) -> Frame:
     )
 
 
-def _unit_vectors(orientation: tuple[float, ...], path: Path) -> tuple[float, ...]:
+def _unit_vectors(orientation: tuple[float, ...], path: InstanceFile) -> tuple[float, ...]:
     """Return the two vectors at length 1: headers round them."""
     vectors = np.array(orientation).reshape(2, 3)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from dicom_io.case import Case
 from dicom_io.errors import AmbiguousSeries, DicomInputError, InconsistentCase, UnreadableFile, UnsupportedPixels
 from dicom_io.files import read_dataset
 from dicom_io.pixels import MAX_VOXELS, fill, open_pixels
+from dicom_io.stretch import InstanceFile
 from dicom_io.survey import Part, Survey, survey_datasets
 from dicom_io.volume import SEQUENCE_TITLES, Volume
 
@@ -31,7 +31,7 @@ class CaseInput:
     """
 
     sequence: str
-    paths: tuple[Path, ...]
+    paths: tuple[InstanceFile, ...]
     part: str = ""
     optional: bool = False
 
@@ -84,7 +84,7 @@ def _read_input(study_instance_uid: str, wanted: CaseInput) -> Volume:
     return replace(volume, header=replace(volume.header, sequence=wanted.sequence))
 
 
-def read_volume(paths: Sequence[Path], part: str = "", *, max_voxels: int = MAX_VOXELS) -> Volume:
+def read_volume(paths: Sequence[InstanceFile], part: str = "", *, max_voxels: int = MAX_VOXELS) -> Volume:
     """Read one volume of a series, classic MR in many files or Enhanced MR with many frames.
 
     Slices are in the order of their position along the normal of the slices (row x column direction).
@@ -107,7 +107,7 @@ def read_volume(paths: Sequence[Path], part: str = "", *, max_voxels: int = MAX_
     return opened.decode(_only(opened.survey, part), max_voxels)
 
 
-def read_series(paths: Sequence[Path], *, max_voxels: int = MAX_VOXELS) -> tuple[Volume, ...]:
+def read_series(paths: Sequence[InstanceFile], *, max_voxels: int = MAX_VOXELS) -> tuple[Volume, ...]:
     """Read every volume that a series holds.
 
     Raises
@@ -124,8 +124,8 @@ def read_series(paths: Sequence[Path], *, max_voxels: int = MAX_VOXELS) -> tuple
 class _Series:
     """The files of a series in memory, each read once."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._datasets: dict[Path, Dataset] = {}
+    def __init__(self, paths: Sequence[InstanceFile]) -> None:
+        self._datasets: dict[InstanceFile, Dataset] = {}
         size = 0
         for path in sorted(paths):
             self._datasets[path] = read_dataset(path)
@@ -150,7 +150,7 @@ def _stored_bytes(dataset: Dataset) -> int:
     return len(pixels.value or b"") if pixels else 0
 
 
-def _paths(part: Part) -> list[Path]:
+def _paths(part: Part) -> list[InstanceFile]:
     return list(dict.fromkeys(frame.source.path for frame in part.frames))
 
 

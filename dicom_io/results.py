@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
 
 from pydicom import Dataset
 
@@ -20,6 +19,7 @@ from dicom_io.profile import DEFAULT, KINDS, Profile
 from dicom_io.seg import build_seg
 from dicom_io.sources import read_sources
 from dicom_io.sr import build_report
+from dicom_io.stretch import InstanceFile
 from dicom_io.verify_measurements import verify_measurements
 from dicom_io.verify_seg import verify_seg
 from dicom_io.verify_sr import verify_failure, verify_sr
@@ -78,7 +78,7 @@ def encode(
 
 
 def encode_failure(
-    paths: Sequence[Path],
+    paths: Sequence[InstanceFile],
     reason: str | Failure,
     algorithm: Algorithm,
     equipment: Equipment,

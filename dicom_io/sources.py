@@ -8,7 +8,6 @@ geometry kept per frame. Here such headers are mended in a copy; values are drop
 import math
 from dataclasses import dataclass
 from hashlib import file_digest
-from pathlib import Path
 
 from pydicom import DataElement, Dataset, config, dcmread
 from pydicom.filebase import DicomBytesIO
@@ -18,6 +17,7 @@ from pydicom.uid import MRImageStorage
 from pydicom.valuerep import DA, DS, TM, DSfloat, validate_value
 
 from dicom_io.errors import NONSENSE
+from dicom_io.stretch import InstanceFile, opened
 from dicom_io.uids import derive
 from dicom_io.volume import Volume
 
@@ -99,8 +99,8 @@ def is_multiframe(header: Dataset) -> bool:
     return bool(header.SOPClassUID != MRImageStorage)
 
 
-def _read(path: Path) -> tuple[str, Dataset]:
-    with path.open("rb") as file:
+def _read(path: InstanceFile) -> tuple[str, Dataset]:
+    with opened(path) as file:
         digest = file_digest(file, "sha256").hexdigest()
         file.seek(0)
         return digest, dcmread(file, stop_before_pixels=True)

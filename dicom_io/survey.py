@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from dicom_io.header import Frame, acquired_at, acquisition, image_type, largest
 from dicom_io.pixels import MAX_VOXELS, check_header, open_pixels
 from dicom_io.sequence import Acquisition, recognise
 from dicom_io.split import Group, joined, kinds, split, stacks
+from dicom_io.stretch import InstanceFile, size_of
 from dicom_io.volume import Geometry, SeriesHeader
 
 
@@ -57,7 +57,7 @@ class Survey:
         return (*(part.candidate for part in self.parts), *(refusal.candidate for refusal in self.refused))
 
 
-def survey(paths: Sequence[Path]) -> Survey:
+def survey(paths: Sequence[InstanceFile]) -> Survey:
     """Survey the files of one series. What the input is worth is in the answer, never an exception.
 
     Raises
@@ -65,7 +65,7 @@ def survey(paths: Sequence[Path]) -> Survey:
     OSError
         When a file cannot be reached.
     """
-    datasets: dict[Path, Dataset] = {}
+    datasets: dict[InstanceFile, Dataset] = {}
     for path in sorted(paths):
         try:
             datasets[path] = read_dataset(path, pixels=False)
@@ -74,7 +74,7 @@ def survey(paths: Sequence[Path]) -> Survey:
     return survey_datasets(datasets)
 
 
-def survey_datasets(datasets: Mapping[Path, Dataset]) -> Survey:
+def survey_datasets(datasets: Mapping[InstanceFile, Dataset]) -> Survey:
     """Survey the files of one series that are read already, with or without their Pixel Data."""
     try:
         _check_one_series(datasets)
@@ -93,7 +93,7 @@ def survey_datasets(datasets: Mapping[Path, Dataset]) -> Survey:
 class _Opened:
     """The open files of one series."""
 
-    def __init__(self, datasets: Mapping[Path, Dataset]) -> None:
+    def __init__(self, datasets: Mapping[InstanceFile, Dataset]) -> None:
         self._datasets = datasets
         self._no_images = {path: reason for path, d in datasets.items() if (reason := _why_no_image(d, path))}
 
@@ -162,7 +162,7 @@ class _Opened:
         if prod(shape) > MAX_VOXELS:
             raise UnsupportedPixels(f"{shape} voxels are more than {MAX_VOXELS}")
         for path, count in Counter(frame.source.path for frame in frames).items():
-            if (size := path.stat().st_size) < count * needed:
+            if (size := size_of(path)) < count * needed:
                 raise UnsupportedPixels(f"{path.name} is cut off: {size} bytes, its pixels alone have {count * needed}")
 
     def _refuse(
@@ -196,7 +196,7 @@ class _Opened:
         return open_pixels(dataset, path.name).grey(frame.source.frame, frame.slope, frame.intercept)
 
 
-def _why_no_image(dataset: Dataset, path: Path) -> str:
+def _why_no_image(dataset: Dataset, path: InstanceFile) -> str:
     """Return why a file is not to be looked at as an image; empty when it may be one."""
     attributes = _first_frame(path, dataset)
     return _why_not(attributes, Acquisition(image_type=image_type(attributes)))
@@ -212,7 +212,7 @@ def _why_not(attributes: FrameAttributes, how: Acquisition) -> str:
     )
 
 
-def _check_one_series(datasets: Mapping[Path, Dataset]) -> None:
+def _check_one_series(datasets: Mapping[InstanceFile, Dataset]) -> None:
     if not datasets:
         raise MissingSlices(f"a volume needs at least {FEWEST_SLICES} slices, there are none")
     found = {_identity(_first_frame(path, dataset))[:2] for path, dataset in datasets.items()}
@@ -221,7 +221,7 @@ def _check_one_series(datasets: Mapping[Path, Dataset]) -> None:
         raise MixedGeometry(f"files of {len(found)} series: {named}")
 
 
-def _first_frame(path: Path, dataset: Dataset) -> FrameAttributes:
+def _first_frame(path: InstanceFile, dataset: Dataset) -> FrameAttributes:
     return FrameAttributes(dataset, 0, path.name)
 
 
@@ -241,7 +241,7 @@ def _refusal(candidate: Candidate, error: DicomInputError) -> Refusal:
     return Refusal(replace(candidate, reason=str(error)), error)
 
 
-def _refused_as_a_whole(datasets: Mapping[Path, Dataset], error: DicomInputError) -> Survey:
+def _refused_as_a_whole(datasets: Mapping[InstanceFile, Dataset], error: DicomInputError) -> Survey:
     """Answer that nothing of a series can be read: with files left out no volume is to be trusted."""
     if not datasets:
         return Survey("", "", "", (), (_refusal(Candidate(series_instance_uid=""), error),))

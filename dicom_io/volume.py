@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dicom_io.stretch import InstanceFile
 
 SEQUENCE_TITLES: Mapping[str, str] = {"flair": "FLAIR", "t1": "T1", "t1c": "T1 post contrast", "t2": "T2"}
 """The MR sequences that models know, as radiologists write them."""
@@ -81,7 +82,7 @@ class SeriesHeader:
 class SourceFrame:
     """The file and the frame (0-based) that slice i of a volume came from."""
 
-    path: Path
+    path: InstanceFile
     frame: int
     sop_instance_uid: str
 

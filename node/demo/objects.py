@@ -44,7 +44,8 @@ def write_test_objects(wanted: TestSet, volume: Volume, found: NDArray[np.bool_]
     dicom_io.errors.ResultMismatch
         When a result, decoded from its own bytes, differs from what it was made of.
     """
-    paths = list(dict.fromkeys(source.path for source in volume.sources))
+    # The test study is read from files of its own.
+    paths = list(dict.fromkeys(source.path for source in volume.sources if isinstance(source.path, Path)))
     yield from (TestObject("image", _image(path)) for path in paths)
     case = Case(volume.header.study_instance_uid, {volume.header.sequence: volume})
     positive, negative = _findings(wanted, volume, found), _findings(wanted, volume, np.zeros_like(found))
