@@ -2,7 +2,8 @@
 # Sets up what `make` needs and says so in one line each; what is already there costs nothing.
 #
 #   ./setup.sh venv    .venv with exactly the packages of requirements.lock
-#   ./setup.sh tools   what the tests want from Debian: Orthanc, DICOM checkers and readers, a browser, a C compiler
+#   ./setup.sh tools   what the tests want from Debian: Orthanc, PostgreSQL, DICOM checkers and readers, a browser, a C
+#                      compiler
 #   ./setup.sh lock    requirements.lock from pyproject.toml
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -67,7 +68,7 @@ make_venv() {
 
 missing_packages() {
   # Orthanc lives in /usr/sbin, which is on few users' PATH.
-  local PATH="$PATH:/usr/sbin"
+  local PATH="$PATH:/usr/sbin:/sbin"
   command -v Orthanc >/dev/null || echo orthanc
   command -v storescu >/dev/null || echo dcmtk
   command -v dciodvfy >/dev/null || echo dicom3tools
@@ -81,6 +82,9 @@ missing_packages() {
   command -v chromium >/dev/null || echo chromium
   command -v node >/dev/null || echo nodejs
   command -v npm >/dev/null || echo npm
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
+  command -v strace >/dev/null || echo strace
+  command -v mkfs.ext4 >/dev/null || echo e2fsprogs
 }
 
 install_tools() {
@@ -92,23 +96,27 @@ install_tools() {
     return 0
   fi
   say "Installing for the tests: ${missing[*]}"
-  case " ${missing[*]} " in *' orthanc '*) keep_orthanc_down ;; esac
+  local service services=()
+  for service in orthanc postgresql; do
+    case " ${missing[*]} " in *" $service "*) services+=("$service") ;; esac
+  done
+  for service in "${services[@]}"; do keep_down "$service"; done
   install_from_debian "${missing[@]}" || say "apt-get could not install them; tests that need them say so."
-  case " ${missing[*]} " in *' orthanc '*) leave_orthanc_disabled ;; esac
+  for service in "${services[@]}"; do leave_disabled "$service"; done
 }
 
 # Debian starts a service as it installs it, and Orthanc listens on every address. The tests start their own.
-keep_orthanc_down() {
-  if [ -d /run/systemd/system ]; then systemctl --quiet mask orthanc.service 2>/dev/null || true; fi
+keep_down() {
+  if [ -d /run/systemd/system ]; then systemctl --quiet mask "$1.service" 2>/dev/null || true; fi
 }
 
-leave_orthanc_disabled() {
+leave_disabled() {
   if [ -d /run/systemd/system ]; then
-    systemctl --quiet unmask orthanc.service 2>/dev/null || true
-    systemctl --quiet disable --now orthanc.service 2>/dev/null || true
-  elif [ -x /etc/init.d/orthanc ]; then
-    /etc/init.d/orthanc stop >/dev/null 2>&1 || true
-    update-rc.d orthanc disable >/dev/null 2>&1 || true
+    systemctl --quiet unmask "$1.service" 2>/dev/null || true
+    systemctl --quiet disable --now "$1.service" 2>/dev/null || true
+  elif [ -x "/etc/init.d/$1" ]; then
+    "/etc/init.d/$1" stop >/dev/null 2>&1 || true
+    update-rc.d "$1" disable >/dev/null 2>&1 || true
   fi
 }
 

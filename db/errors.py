@@ -17,12 +17,19 @@ class DatabaseFull(Transient):
     """The disk under the database is full."""
 
 
+class DatabaseUnreachable(Transient):
+    """The server cannot be reached, is starting or stopping, or takes no writes for the time being.
+
+    When a commit raises this, nobody knows whether it was made: what is done again must be the same as done once.
+    """
+
+
 class Permanent(DatabaseError):
     """Somebody must repair something first."""
 
 
 class DatabaseUnusable(Permanent):
-    """The file cannot be opened, read or written, is damaged, or is no database of ours."""
+    """It cannot be opened, read or written, is damaged, is no database of ours, or does not keep what it commits."""
 
 
 class SchemaTooNew(Permanent):

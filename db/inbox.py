@@ -1,26 +1,21 @@
 """The inbox: instances as received, and how far each series has come."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum, auto
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, false, insert, or_, select, true, update
+from sqlalchemy import Connection, Table, and_, false, or_, select, true, tuple_, update
 
 from db import schema
+from db.claim import INBOX, insert_or_replace, one_at_a_time
+from db.reception import Batch, Key, Reception
 from db.records import ReceivedInstance, SeriesRecord, SeriesState
 from db.rows import instances_where, series_where
 
 EVERY_SENDER = "*"
 
-
-class Reception(StrEnum):
-    """What an instance was to the inbox."""
-
-    NEW = auto()
-    DUPLICATE = auto()
-    """The same bytes are already there; the inbox names the earlier file."""
-    REPLACED = auto()
-    """Other bytes under the same UID were there; the inbox names the newer file."""
+_ASKED_AT_ONCE = 500
+"""How many keys one question names: databases limit the parameters of a statement."""
 
 
 def receive(conn: Connection, instance: ReceivedInstance) -> Reception:
@@ -29,28 +24,23 @@ def receive(conn: Connection, instance: ReceivedInstance) -> Reception:
     A series that was complete already is receiving again, as a new generation. A duplicate only shows that the
     sender is at it again: a series that is receiving is not quiet yet.
     """
-    table = schema.instances
-    here = and_(
-        table.c.series_instance_uid == instance.series_instance_uid,
-        table.c.sop_instance_uid == instance.sop_instance_uid,
-    )
-    values = {column.name: getattr(instance, column.name) for column in table.c}
-    known = conn.execute(select(table.c.sha256).where(here)).scalar_one_or_none()
-    if known == instance.sha256:
-        _hear_of_series(conn, instance)
-        return Reception.DUPLICATE
-    if known is None:
-        _receive_series(conn, instance, more=1)
-        conn.execute(insert(table).values(**values))
-        return Reception.NEW
-    _receive_series(conn, instance, more=0)
-    conn.execute(update(table).where(here).values(**values))
-    return Reception.REPLACED
+    return receive_many(conn, [instance])[0]
+
+
+def receive_many(conn: Connection, received: Sequence[ReceivedInstance]) -> tuple[Reception, ...]:
+    """Record instances exactly as if one after another, in a few statements, and say what each was."""
+    one_at_a_time(conn, INBOX)
+    batch = Batch(_series_known(conn, received), _digests_known(conn, received))
+    receptions = tuple(batch.receive(instance) for instance in received)
+    insert_or_replace(conn, schema.series, [_values(schema.series, one) for one in batch.changed_series])
+    insert_or_replace(conn, schema.instances, [_values(schema.instances, one) for one in batch.changed_instances])
+    return receptions
 
 
 def release(conn: Connection, series_instance_uids: Collection[str], at: datetime) -> None:
     """Record that the association which sent to these series was released."""
     table = schema.series
+    one_at_a_time(conn, INBOX)
     conn.execute(update(table).where(table.c.series_instance_uid.in_(series_instance_uids)).values(released_at=at))
 
 
@@ -87,6 +77,7 @@ def complete(conn: Connection, seen: SeriesRecord, candidates: str) -> bool:
     It is waiting then: `settle` says for what, or what became of it.
     """
     table = schema.series
+    one_at_a_time(conn, INBOX)
     same = and_(
         table.c.series_instance_uid == seen.series_instance_uid,
         table.c.generation == seen.generation,
@@ -107,6 +98,7 @@ def settle(
 ) -> bool:
     """Say what became of a complete series; False when it is receiving again, or has done so since."""
     table = schema.series
+    one_at_a_time(conn, INBOX)
     same = and_(
         table.c.series_instance_uid == series_instance_uid,
         table.c.generation == generation,
@@ -135,48 +127,26 @@ def series(conn: Connection, series_instance_uid: str) -> SeriesRecord | None:
     return found[0] if found else None
 
 
-def _hear_of_series(conn: Connection, instance: ReceivedInstance) -> None:
-    table = schema.series
-    receiving = and_(
-        table.c.series_instance_uid == instance.series_instance_uid, table.c.state == SeriesState.RECEIVING
+def _series_known(conn: Connection, received: Sequence[ReceivedInstance]) -> Mapping[str, SeriesRecord]:
+    uids = sorted({instance.series_instance_uid for instance in received})
+    found = (
+        series_where(conn, schema.series.c.series_instance_uid.in_(uids[start : start + _ASKED_AT_ONCE]))
+        for start in range(0, len(uids), _ASKED_AT_ONCE)
     )
-    conn.execute(update(table).where(receiving).values(last_received_at=instance.received_at, released_at=None))
+    return {series.series_instance_uid: series for some in found for series in some}
 
 
-def _receive_series(conn: Connection, instance: ReceivedInstance, more: int) -> None:
-    """Record that a series has been sent to: its first instance, or ``more`` of them."""
-    table = schema.series
-    again = (
-        update(table)
-        .where(table.c.series_instance_uid == instance.series_instance_uid)
-        .values(
-            calling_ae_title=instance.calling_ae_title,
-            instances=table.c.instances + more,
-            last_received_at=instance.received_at,
-            released_at=None,
-            generation=case((table.c.state == SeriesState.RECEIVING, table.c.generation), else_=table.c.generation + 1),
-            state=SeriesState.RECEIVING,
-            reason="",
-            candidates="",
-            waiting_until=None,
-        )
+def _digests_known(conn: Connection, received: Sequence[ReceivedInstance]) -> Mapping[Key, str]:
+    table = schema.instances
+    pair = tuple_(table.c.series_instance_uid, table.c.sop_instance_uid)
+    digests = select(table.c.series_instance_uid, table.c.sop_instance_uid, table.c.sha256)
+    keys = sorted({Key.of(instance) for instance in received})
+    found = (
+        conn.execute(digests.where(pair.in_(keys[start : start + _ASKED_AT_ONCE])))
+        for start in range(0, len(keys), _ASKED_AT_ONCE)
     )
-    if conn.execute(again).rowcount == 0:
-        first = SeriesRecord(
-            series_instance_uid=instance.series_instance_uid,
-            study_instance_uid=instance.study_instance_uid,
-            calling_ae_title=instance.calling_ae_title,
-            modality=instance.modality,
-            sop_class_uid=instance.sop_class_uid,
-            series_description=instance.series_description,
-            instances=1,
-            first_received_at=instance.received_at,
-            last_received_at=instance.received_at,
-            released_at=None,
-            generation=0,
-            state=SeriesState.RECEIVING,
-            reason="",
-            candidates="",
-            waiting_until=None,
-        )
-        conn.execute(insert(table).values({column.name: getattr(first, column.name) for column in table.c}))
+    return {Key(row[0], row[1]): row[2] for some in found for row in some}
+
+
+def _values(table: Table, record: object) -> dict[str, Any]:
+    return {column.name: getattr(record, column.name) for column in table.c}

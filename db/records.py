@@ -23,8 +23,28 @@ class JobState(StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
+    HELD = "held"
+    """A person keeps it from being claimed."""
     DONE = "done"
     FAILED = "failed"
+    """Given up, with the reason: the dead letters, from which a person may requeue it."""
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    """Further instances came, and a job of a later generation takes its place: its results may not leave."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will happen to it by itself."""
+        return self not in (JobState.WAITING, JobState.RUNNING, JobState.HELD)
+
+
+class Action(StrEnum):
+    """What a person does to a job."""
+
+    HOLD = "hold"
+    RELEASE = "release"
+    CANCEL = "cancel"
+    REQUEUE = "requeue"
 
 
 class DeliveryState(StrEnum):
@@ -38,7 +58,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedInstance:
-    """One instance as it came over the wire; its bytes are at ``path`` (Part 10, data set as sent)."""
+    """One instance as it came over the wire: Part 10, data set as sent, ``size`` bytes at ``offset`` of ``path``."""
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -52,6 +72,8 @@ class ReceivedInstance:
     size: int
     sha256: str
     received_at: datetime
+    offset: int = 0
+    """0 where the file is the instance and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +127,8 @@ class NewJob:
     """Why these series and not others, in sentences."""
     refusal: str = ""
     """Why it is not to be analysed but only reported as skipped; empty where it is to be analysed."""
+    priority: int = 0
+    """0 is routine; each step more lets it overtake what came up to an hour before it (`queue.STEP`)."""
 
     @property
     def series_instance_uids(self) -> tuple[str, ...]:
@@ -137,6 +161,21 @@ class Job:
     finished_at: datetime | None
     report: str
     """JSON written by the worker when it is done: finding, scores and seconds per step; empty before."""
+    priority: int = 0
+    superseded_by: int | None = None
+    """The job of a later generation that takes its place; it may still be running all the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervention:
+    """What a person did to a job."""
+
+    id: int
+    job_id: int
+    action: Action
+    person: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +203,16 @@ class Delivery:
     not_before: datetime
     delivered_at: datetime | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How far a segment of the spool has been indexed: what lies before ``indexed_to`` has its rows."""
+
+    segment: str
+    """Its name, which a segment that is used again does not keep."""
+    indexed_to: int
+    """Bytes from its beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

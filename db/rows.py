@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, select
 
 from db import schema
-from db.records import Delivery, Job, ReceivedInstance, Result, SeriesRecord
+from db.records import Delivery, Intervention, Job, ReceivedInstance, Result, SeriesRecord
 
 
 def series_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[SeriesRecord, ...]:
@@ -29,6 +29,13 @@ def jobs_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Job,
     """Jobs, the first enqueued first."""
     query = select(*_columns(schema.jobs, Job)).where(*conditions).order_by(schema.jobs.c.id)
     return tuple(Job(**row) for row in conn.execute(query).mappings())
+
+
+def interventions_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Intervention, ...]:
+    """Interventions, the first made first."""
+    table = schema.interventions
+    query = select(*_columns(table, Intervention)).where(*conditions).order_by(table.c.id)
+    return tuple(Intervention(**row) for row in conn.execute(query).mappings())
 
 
 def results_where(conn: Connection, *conditions: ColumnElement[bool]) -> tuple[Result, ...]:

@@ -1,140 +1,42 @@
-"""The tables: what is received, what is to be analysed, what is owed."""
+"""The tables: what is received, what is to be analysed, what is owed.
 
-import json
-from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
+A change of them is a new file in db/migrations/versions, and a new `HEAD`.
+"""
 
-from sqlalchemy import (
-    Column,
-    Dialect,
-    Enum,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    TypeDecorator,
-    UniqueConstraint,
-)
+from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, Table, UniqueConstraint, text
 
-from db.records import DeliveryState, JobInput, JobState, SeriesState
+from db.columns import BYTES, File, Inputs, Sentences, Text, Time, UidSet, known
+from db.records import Action, DeliveryState, JobState, SeriesState
 
-VERSION = 3
-"""Kept in the file as SQLite's ``user_version``; raised with every change of the tables."""
+HEAD = "0002"
+"""The revision of these tables."""
 
-
-class Time(TypeDecorator[datetime]):
-    """An instant, as ISO 8601 text in UTC of fixed width: it sorts as time does, and a person can read it."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
-        """Write an aware time."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a time zone: {value}")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 (inherited)
-        """Read a time in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
-
-
-class File(TypeDecorator[Path]):
-    """A file's path."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: Path | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
-        """Write a path."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Path | None:  # noqa: ARG002 (inherited)
-        """Read a path."""
-        return None if value is None else Path(value)
-
-
-class UidSet(TypeDecorator[tuple[str, ...]]):
-    """UIDs without an order: sorted, so that the same set is the same text; joined as in DICOM (PS3.5 6.4)."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
-        """Write a set of UIDs."""
-        return None if value is None else "\\".join(sorted(set(value)))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 (inherited)
-        """Read a set of UIDs."""
-        return None if value is None else tuple(value.split("\\"))
-
-
-class Inputs(TypeDecorator[tuple[JobInput, ...]]):
-    """What a model is given, in its order, as JSON: the same inputs are the same text."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[JobInput, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
-        """Write inputs; as ASCII, because what a header says need not be text that SQLite takes."""
-        if value is None:
-            return None
-        return json.dumps([(one.sequence, one.series_instance_uid, one.part) for one in value])
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[JobInput, ...] | None:  # noqa: ARG002 (inherited)
-        """Read inputs."""
-        return None if value is None else tuple(JobInput(*one) for one in json.loads(value))
-
-
-class Sentences(TypeDecorator[tuple[str, ...]]):
-    """Sentences in their order, as JSON in ASCII."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (inherited)
-        """Write sentences."""
-        return None if value is None else json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:  # noqa: ARG002 (inherited)
-        """Read sentences."""
-        return None if value is None else tuple(json.loads(value))
-
-
-def _state(states: type[StrEnum]) -> Enum:
-    return Enum(
-        states,
-        native_enum=False,
-        create_constraint=True,
-        name=f"known_{states.__name__}",
-        values_callable=lambda members: [str(member) for member in members],
-    )
-
+# What closed rows are not part of: finding work costs the same however much has been done. They are text, because a
+# database uses such an index only where it sees the same words in the question.
+OPEN_JOBS = text("state IN ('waiting', 'running')")
+RUNNING_JOBS = text("state = 'running'")
+SUPERSEDED_JOBS = text("state IN ('waiting', 'running') AND superseded_by IS NOT NULL")
+OPEN_DELIVERIES = text("state IN ('waiting', 'sending')")
 
 metadata = MetaData()
 
 series = Table(
     "series",
     metadata,
-    Column("series_instance_uid", String, primary_key=True),
-    Column("study_instance_uid", String, nullable=False, index=True),
-    Column("calling_ae_title", String, nullable=False),
-    Column("modality", String, nullable=False),
-    Column("sop_class_uid", String, nullable=False),
-    Column("series_description", String, nullable=False),
+    Column("series_instance_uid", Text, primary_key=True),
+    Column("study_instance_uid", Text, nullable=False, index=True),
+    Column("calling_ae_title", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("series_description", Text, nullable=False),
     Column("instances", Integer, nullable=False),
     Column("first_received_at", Time, nullable=False),
     Column("last_received_at", Time, nullable=False),
     Column("released_at", Time),
     Column("generation", Integer, nullable=False),
-    Column("state", _state(SeriesState), nullable=False, index=True),
-    Column("reason", String, nullable=False),
-    Column("candidates", String, nullable=False),
+    Column("state", known(SeriesState), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("candidates", Text, nullable=False),
     Column("waiting_until", Time),
 )
 
@@ -144,54 +46,72 @@ instances = Table(
     "instances",
     metadata,
     Column("series_instance_uid", ForeignKey(series.c.series_instance_uid), primary_key=True),
-    Column("sop_instance_uid", String, primary_key=True),
-    Column("sop_class_uid", String, nullable=False),
-    Column("study_instance_uid", String, nullable=False),
-    Column("transfer_syntax_uid", String, nullable=False),
-    Column("calling_ae_title", String, nullable=False),
-    Column("modality", String, nullable=False),
-    Column("series_description", String, nullable=False),
-    Column("path", File, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("sha256", String, nullable=False),
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("study_instance_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("calling_ae_title", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("series_description", Text, nullable=False),
+    Column("path", File, nullable=False, index=True),
+    Column("size", BYTES, nullable=False),
+    Column("sha256", Text, nullable=False),
     Column("received_at", Time, nullable=False),
+    Column("offset", BYTES, nullable=False, server_default="0"),
 )
 
 jobs = Table(
     "jobs",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("model", String, nullable=False),
-    Column("study_instance_uid", String, nullable=False, index=True),
+    Column("model", Text, nullable=False),
+    Column("study_instance_uid", Text, nullable=False, index=True),
     Column("inputs", Inputs, nullable=False),
     Column("series_instance_uids", UidSet, nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("calling_ae_title", String, nullable=False),
+    Column("calling_ae_title", Text, nullable=False),
     Column("notes", Sentences, nullable=False),
-    Column("refusal", String, nullable=False),
-    Column("failure", String, nullable=False),
-    Column("state", _state(JobState), nullable=False),
+    Column("refusal", Text, nullable=False),
+    Column("failure", Text, nullable=False),
+    Column("state", known(JobState), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("reason", String, nullable=False),
+    Column("reason", Text, nullable=False),
     Column("enqueued_at", Time, nullable=False),
     Column("not_before", Time, nullable=False),
-    Column("claimed_by", String),
+    Column("claimed_by", Text),
     Column("lease_until", Time),
     Column("started_at", Time),
     Column("finished_at", Time),
-    Column("report", String, nullable=False),
+    Column("report", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("counts_from", Time, nullable=False),
+    Column("superseded_by", ForeignKey("jobs.id")),
     UniqueConstraint("model", "inputs", "generation"),
-    Index("due_jobs", "state", "not_before"),
+    Index("open_jobs", "counts_from", "id", sqlite_where=OPEN_JOBS, postgresql_where=OPEN_JOBS),
+    Index("running_jobs", "id", sqlite_where=RUNNING_JOBS, postgresql_where=RUNNING_JOBS),
+    Index("superseded_jobs", "id", sqlite_where=SUPERSEDED_JOBS, postgresql_where=SUPERSEDED_JOBS),
+)
+
+# What a person has done to a job.
+interventions = Table(
+    "interventions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job_id", ForeignKey(jobs.c.id), nullable=False, index=True),
+    Column("action", known(Action), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Time, nullable=False),
 )
 
 results = Table(
     "results",
     metadata,
-    Column("sop_instance_uid", String, primary_key=True),
+    Column("sop_instance_uid", Text, primary_key=True),
     Column("job_id", ForeignKey(jobs.c.id), nullable=False, index=True),
-    Column("sop_class_uid", String, nullable=False),
-    Column("series_instance_uid", String, nullable=False),
-    Column("kind", String, nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("series_instance_uid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("path", File, nullable=False),
 )
 
@@ -200,14 +120,22 @@ deliveries = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("sop_instance_uid", ForeignKey(results.c.sop_instance_uid), nullable=False),
-    Column("destination", String, nullable=False),
-    Column("state", _state(DeliveryState), nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("state", known(DeliveryState), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("not_before", Time, nullable=False),
-    Column("claimed_by", String),
+    Column("claimed_by", Text),
     Column("lease_until", Time),
     Column("delivered_at", Time),
-    Column("reason", String, nullable=False),
+    Column("reason", Text, nullable=False),
     UniqueConstraint("sop_instance_uid", "destination"),
-    Index("due_deliveries", "state", "not_before"),
+    Index("open_deliveries", "id", sqlite_where=OPEN_DELIVERIES, postgresql_where=OPEN_DELIVERIES),
+)
+
+# How far each segment of the spool has been indexed; written with the rows.
+spool_segments = Table(
+    "spool_segments",
+    metadata,
+    Column("segment", Text, primary_key=True),
+    Column("indexed_to", BYTES, nullable=False),
 )

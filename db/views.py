@@ -7,8 +7,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, and_, func, select, true
 
 from db import schema
-from db.records import Counts, Delivery, DeliveryState, Job, JobState, Result, SeriesRecord, SeriesState
-from db.rows import deliveries_where, jobs_where, results_where, series_where
+from db.records import Counts, Delivery, DeliveryState, Intervention, Job, JobState, Result, SeriesRecord, SeriesState
+from db.rows import deliveries_where, interventions_where, jobs_where, results_where, series_where
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -31,6 +31,16 @@ def series_of_study(conn: Connection, study_instance_uid: str) -> tuple[SeriesRe
 def jobs_of_study(conn: Connection, study_instance_uid: str) -> tuple[Job, ...]:
     """List the jobs of a study, the first enqueued first."""
     return jobs_where(conn, schema.jobs.c.study_instance_uid == study_instance_uid)
+
+
+def jobs_in(conn: Connection, *states: JobState) -> tuple[Job, ...]:
+    """List the jobs in any of these states, such as the dead letters, the first enqueued first."""
+    return jobs_where(conn, schema.jobs.c.state.in_(states))
+
+
+def interventions_of_job(conn: Connection, job_id: int) -> tuple[Intervention, ...]:
+    """List what persons have done to a job, the first first."""
+    return interventions_where(conn, schema.interventions.c.job_id == job_id)
 
 
 def deliveries_of_study(conn: Connection, study_instance_uid: str) -> tuple[Delivery, ...]:

@@ -1,4 +1,4 @@
-"""Servers that tests ask for by name; each is gone when its test is over."""
+"""Servers that tests ask for by name; each is gone when its test is over, PostgreSQL when all are."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.node_process import NodeProcess
 from support.orthanc import Orthanc, running_orthanc
+from support.postgresql import PostgreSQL, running_postgresql
 from support.process import free_port
 
 
@@ -19,6 +20,13 @@ def node_port() -> int:
 def orthanc(tmp_path: Path, node_port: int) -> Iterator[Orthanc]:
     """Run an empty Orthanc that knows the node as GLIA."""
     with running_orthanc(tmp_path, node_port) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run one PostgreSQL for all tests; each makes a database of its own."""
+    with running_postgresql() as running:
         yield running
 
 

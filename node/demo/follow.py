@@ -11,7 +11,6 @@ from db.engine import reading
 from db.records import Delivery, DeliveryState, Job, JobState, SeriesRecord, SeriesState
 from node.report import JobReport
 
-SETTLED = {JobState.DONE, JobState.FAILED}
 ANSWERED = {SeriesState.ENQUEUED, SeriesState.REFUSED}
 
 
@@ -28,7 +27,7 @@ class Progress:
         """Whether nothing more will happen by itself."""
         return (
             all(series.state in ANSWERED for series in self.series)
-            and all(job.state in SETTLED for job in self.jobs)
+            and all(job.state.closed for job in self.jobs)
             and all(d.state in (DeliveryState.DELIVERED, DeliveryState.FAILED) for d in self.deliveries)
         )
 
@@ -62,18 +61,19 @@ def states(progress: Progress, quiet_seconds: float) -> Iterator[tuple[str, str]
 
 
 def _job_state(job: Job, deliveries: tuple[Delivery, ...]) -> str:
-    if job.state is not JobState.FAILED and (job.refusal or job.failure):
-        return f"{job.model}: failure to be reported{_because(job.refusal or job.failure)}"
-    if job.state is JobState.WAITING:
-        return f"{job.model}: waiting for a worker{_because(job.reason)}"
-    if job.state is JobState.RUNNING:
-        return f"{job.model}: analysing"
+    if job.state is JobState.DONE:
+        open_ = [d for d in deliveries if d.state is not DeliveryState.DELIVERED]
+        if not open_:
+            return f"{job.model}: delivered {', '.join(d.result.kind for d in deliveries)}"
+        return f"{job.model}: delivering {', '.join(d.result.kind for d in open_)}{_because(open_[0].reason)}"
     if job.state is JobState.FAILED:
         return f"{job.model}: {'not analysed' if job.refusal else 'failed'}{_because(job.reason)}"
-    open_ = [d for d in deliveries if d.state is not DeliveryState.DELIVERED]
-    if not open_:
-        return f"{job.model}: delivered {', '.join(d.result.kind for d in deliveries)}"
-    return f"{job.model}: delivering {', '.join(d.result.kind for d in open_)}{_because(open_[0].reason)}"
+    if job.state in (JobState.WAITING, JobState.RUNNING) and (job.refusal or job.failure):
+        return f"{job.model}: failure to be reported{_because(job.refusal or job.failure)}"
+    if job.state is JobState.RUNNING:
+        return f"{job.model}: analysing"
+    standing = "waiting for a worker" if job.state is JobState.WAITING else str(job.state)
+    return f"{job.model}: {standing}{_because(job.reason)}"
 
 
 def _because(reason: str) -> str:

@@ -18,8 +18,8 @@ class Answer:
     Attributes
     ----------
     status
-        One or two words for machines: "analysed", "analysing", "queued", "failed", "skipped", "waiting", "due",
-        "lacking", "not chosen" or "not eligible".
+        One or two words for machines: "analysed", "analysing", "queued", "held", "cancelled", "superseded", "failed",
+        "skipped", "waiting", "due", "lacking", "not chosen" or "not eligible".
     sentence
         The same for people, with what is behind it.
     deliveries
@@ -126,6 +126,8 @@ def _of_job(job: Job, record: SeriesRecord, deliveries: Sequence[Delivery], now:
     elif job.state is JobState.FAILED:
         went = [*_delivered(mine, now)] or ["nobody was told"]
         told = "; ".join([f"{told}: {job.reason}", *went])
+    elif job.state.closed:
+        told = ": ".join(filter(None, (told, job.reason)))
     else:
         told = ": ".join(filter(None, (told, job.refusal or job.failure, job.reason)))
     return Answer(job.model, status, told, mine)
@@ -136,8 +138,9 @@ def _told(job: Job, older: str, now: datetime) -> tuple[str, str]:
     name = f"job {job.id}"
     if job.state is JobState.DONE:
         return "analysed", f"analysed ({name}, done {_when(job.finished_at, now)}{older})"
-    if job.state is JobState.FAILED:
-        status, said = ("skipped", "not analysed") if job.refusal else ("failed", "failed")
+    if job.state.closed:
+        status = "skipped" if job.state is JobState.FAILED and job.refusal else str(job.state)
+        said = "not analysed" if status == "skipped" else status
         return status, f"{said} ({name}, {_when(job.finished_at, now)}{older})"
     if job.refusal:
         return "skipped", f"not analysed, to be reported ({name}, since {_when(job.enqueued_at, now)}{older})"
@@ -145,7 +148,8 @@ def _told(job: Job, older: str, now: datetime) -> tuple[str, str]:
         return "failed", f"failed, to be reported ({name}, since {_when(job.started_at, now)}{older})"
     if job.state is JobState.RUNNING:
         return "analysing", f"analysing ({name}, attempt {job.attempts}, since {_when(job.started_at, now)}{older})"
-    return "queued", f"waiting for a worker ({name}, since {_when(job.enqueued_at, now)}{older})"
+    status, said = ("held", "held") if job.state is JobState.HELD else ("queued", "waiting for a worker")
+    return status, f"{said} ({name}, since {_when(job.enqueued_at, now)}{older})"
 
 
 def _delivered(deliveries: Sequence[Delivery], now: datetime) -> Iterator[str]:

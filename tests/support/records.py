@@ -122,6 +122,7 @@ def new_job(
     study: str = "1.2.3",
     part: str = "",
     refusal: str = "",
+    priority: int = 0,
 ) -> NewJob:
     return NewJob(
         model=model,
@@ -130,6 +131,7 @@ def new_job(
         generation=generation,
         calling_ae_title="PACS",
         refusal=refusal,
+        priority=priority,
     )
 
 

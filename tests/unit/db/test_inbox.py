@@ -1,13 +1,18 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 from support.records import NOW, after, instance
 
 from db import inbox
-from db.inbox import Reception
-from db.records import SeriesRecord, SeriesState
+from db.reception import Reception
+from db.records import ReceivedInstance, SeriesRecord, SeriesState
 
 SERIES = "1.2.3.1"
 QUIET = timedelta(seconds=10)
@@ -249,3 +254,88 @@ def test_an_unknown_series_is_none_and_empty(engine: Engine) -> None:
         assert inbox.series(conn, "1.99") is None
         assert inbox.instances(conn, "1.99") == ()
         assert not inbox.settle(conn, "1.99", 0, SeriesState.ENQUEUED, "")
+
+
+SENT = st.builds(
+    lambda sop, series, sha256, sender: instance(f"1.{sop}", f"2.{series}", "3", sender, sha256),
+    sop=st.integers(0, 3),
+    series=st.integers(0, 2),
+    sha256=st.sampled_from(["aa", "bb"]),
+    sender=st.sampled_from(["PACS", "MR1"]),
+)
+BATCHES = st.lists(st.tuples(st.lists(SENT, max_size=6), st.booleans()), max_size=4)
+
+
+def contents(conn: Connection) -> tuple[list[SeriesRecord | None], list[tuple[ReceivedInstance, ...]]]:
+    uids = [f"2.{number}" for number in range(3)]
+    return [inbox.series(conn, uid) for uid in uids], [inbox.instances(conn, uid) for uid in uids]
+
+
+def receive_all(
+    engine: Engine,
+    batches: list[tuple[list[ReceivedInstance], bool]],
+    receive: Callable[[Connection, list[ReceivedInstance]], tuple[Reception, ...]],
+) -> object:
+    """Receive batches, settling what there is after some of them, and return all that came of it."""
+    with engine.connect() as conn, conn.begin() as transaction:
+        seconds = 0
+        receptions: list[Reception] = []
+        for batch, settles in batches:
+            sent = [replace(one, received_at=after(seconds + n), offset=n) for n, one in enumerate(batch)]
+            seconds += len(batch)
+            receptions += receive(conn, sent)
+            for series in contents(conn)[0] if settles else []:
+                if series is not None and inbox.complete(conn, series, "offer"):
+                    inbox.settle(conn, series.series_instance_uid, series.generation, SeriesState.REFUSED, "why")
+        found = contents(conn)
+        transaction.rollback()
+    return receptions, found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(batches=BATCHES)
+def test_many_received_at_once_are_as_if_received_one_after_another(
+    engine: Engine, batches: list[tuple[list[ReceivedInstance], bool]]
+) -> None:
+    one_by_one = receive_all(
+        engine, batches, lambda conn, sent: tuple(inbox.receive(conn, instance) for instance in sent)
+    )
+
+    assert receive_all(engine, batches, inbox.receive_many) == one_by_one
+
+
+def test_more_are_received_at_once_than_a_statement_may_name(engine: Engine) -> None:
+    sent = [instance(sop=f"1.{n}", series=f"2.{n % 700}") for n in range(1200)]
+
+    with engine.begin() as conn:
+        assert set(inbox.receive_many(conn, sent)) == {Reception.NEW}
+        assert set(inbox.receive_many(conn, sent)) == {Reception.DUPLICATE}
+        assert inbox.receive_many(conn, []) == ()
+
+
+def test_what_two_processes_receive_at_once_is_counted_once(engine: Engine, other_engine: Engine) -> None:
+    def receive(using: Engine) -> None:
+        for number in range(20):
+            with using.begin() as conn:
+                inbox.receive(conn, instance(sop=f"1.{number}"))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(receive, [engine, other_engine]))
+
+    with engine.begin() as conn:
+        assert look(conn).instances == len(inbox.instances(conn, SERIES)) == 20
+
+
+def test_what_a_header_says_is_kept_though_no_database_takes_it(engine: Engine) -> None:
+    with engine.begin() as conn:
+        inbox.receive(conn, replace(instance(), series_description="FLAIR\0 \udce9"))
+
+        assert look(conn).series_description == "FLAIR\N{REPLACEMENT CHARACTER} ?"
+
+
+def test_a_large_instance_deep_in_a_large_file_is_found(engine: Engine) -> None:
+    deep = replace(instance(), offset=2**40, size=2**33)
+    with engine.begin() as conn:
+        inbox.receive(conn, deep)
+
+        assert inbox.instances(conn, SERIES) == (deep,)

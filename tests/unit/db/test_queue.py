@@ -1,10 +1,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Connection, Engine
+from support.queue_machine import run_queue_machine
 from support.records import NOW, after, new_job
 
 from db import queue
+from db.engine import open_database
 from db.records import Job, JobInput, JobState
 from db.rows import jobs_where
 
@@ -84,6 +87,31 @@ def test_a_job_keeps_why_its_series_were_chosen_whatever_headers_say(engine: Eng
         assert look(conn).inputs[0].part == "stack \udce9"
 
 
+def test_of_jobs_that_wait_the_one_of_higher_priority_is_claimed_first(engine: Engine) -> None:
+    with engine.begin() as conn:
+        routine, urgent, more_urgent = (
+            queue.enqueue(conn, new_job(series=(f"1.{priority}",), priority=priority), after(priority))
+            for priority in (0, 1, 2)
+        )
+
+        assert [claimed(conn, seconds=9).id for _ in range(3)] == [more_urgent, urgent, routine]
+
+
+def test_a_routine_job_is_overtaken_only_by_what_comes_within_the_hour(engine: Engine) -> None:
+    with engine.begin() as conn:
+        in_time = queue.enqueue(conn, new_job(series=("1.1",), priority=1), after(3599))
+        too_late = queue.enqueue(conn, new_job(series=("1.2",), priority=1), after(3601))
+        routine = queue.enqueue(conn, new_job(series=("1.3",)), NOW)
+
+        assert [claimed(conn, seconds=4000).id for _ in range(3)] == [in_time, routine, too_late]
+
+
+@pytest.mark.parametrize("priority", [-1, queue.HIGHEST_PRIORITY + 1])
+def test_a_priority_without_bounds_is_refused(engine: Engine, priority: int) -> None:
+    with engine.begin() as conn, pytest.raises(ValueError, match="not between 0 and 24"):
+        queue.enqueue(conn, new_job(priority=priority), NOW)
+
+
 def test_jobs_are_claimed_in_order_and_once(engine: Engine, other_engine: Engine) -> None:
     with engine.begin() as conn:
         ids = [queue.enqueue(conn, new_job(series=(f"1.{n}",)), NOW) for n in range(3)]
@@ -131,10 +159,10 @@ def test_a_job_that_kills_its_workers_waits_to_be_reported(engine: Engine) -> No
         for attempt in range(3):
             assert claimed(conn, f"w{attempt}", seconds=60 * attempt).attempts == attempt + 1
 
-        assert queue.fail_killers(conn, after(179), maximum_attempts=3) == ()
-        assert queue.fail_killers(conn, after(180), maximum_attempts=4) == ()
+        assert queue.set_aside(conn, after(179), maximum_attempts=3) == ()
+        assert queue.set_aside(conn, after(180), maximum_attempts=4) == ()
         assert look(conn).state is JobState.RUNNING
-        assert queue.fail_killers(conn, after(180), maximum_attempts=3) == ()
+        assert queue.set_aside(conn, after(180), maximum_attempts=3) == ()
 
         got = claimed(conn, "w3", seconds=180)
         assert got.failure == "its worker died in attempt 3, the last allowed"
@@ -146,11 +174,11 @@ def test_a_job_whose_report_kills_the_worker_too_fails_with_the_reason(engine: E
     with engine.begin() as conn:
         queue.enqueue(conn, new_job(), NOW)
         claimed(conn)
-        queue.fail_killers(conn, after(60), maximum_attempts=1)
+        queue.set_aside(conn, after(60), maximum_attempts=1)
         claimed(conn, seconds=60)
 
-        assert queue.fail_killers(conn, after(119), maximum_attempts=1) == ()
-        assert queue.fail_killers(conn, after(120), maximum_attempts=1) == (look(conn),)
+        assert queue.set_aside(conn, after(119), maximum_attempts=1) == ()
+        assert queue.set_aside(conn, after(120), maximum_attempts=1) == (look(conn),)
 
         got = look(conn)
         assert (got.state, got.finished_at) == (JobState.FAILED, after(120))
@@ -225,3 +253,99 @@ def test_a_job_handed_back_waits_as_if_nobody_had_taken_it(engine: Engine) -> No
         got = look(conn)
         assert (got.state, got.attempts, got.started_at) == (JobState.WAITING, 0, None)
         assert claimed(conn, "w2").attempts == 1
+
+
+def test_a_later_generation_takes_the_place_of_what_waits_and_of_nothing_else(engine: Engine) -> None:
+    with engine.begin() as conn:
+        older = queue.enqueue(conn, new_job(), NOW)
+        others = [new_job(model="other"), new_job(series=("1.9",)), new_job(series=("1.2.3.1", "1.9"))]
+        for other in others:
+            queue.enqueue(conn, other, NOW)
+
+        newer = queue.enqueue(conn, new_job(generation=1), after(5))
+
+        first, *rest = jobs_where(conn)
+        assert (first.id, first.state, first.superseded_by) == (older, JobState.SUPERSEDED, newer)
+        assert (first.reason, first.finished_at) == (f"further instances came: job {newer} takes its place", after(5))
+        assert {job.state for job in rest} == {JobState.WAITING}
+        assert [claimed(conn, seconds=5).id for _ in range(4)] == [job.id for job in rest]
+        assert claim(conn, seconds=5) is None
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_what_a_superseded_job_makes_may_not_leave(engine: Engine, end: str) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        running = claimed(conn)
+        newer = queue.enqueue(conn, new_job(generation=1), after(5))
+
+        assert jobs_where(conn)[0].state is JobState.RUNNING
+        assert queue.heartbeat(conn, running.id, "w1", after(100))
+        assert not getattr(queue, end)(conn, running.id, "w1", "words", after(9))
+
+        got = jobs_where(conn)[0]
+        assert (got.state, got.superseded_by, got.finished_at) == (JobState.SUPERSEDED, newer, after(9))
+        assert got.reason == f"further instances came: job {newer} takes its place"
+
+
+@pytest.mark.parametrize("how", ["dies", "postpones", "hands back"])
+def test_a_superseded_job_is_not_run_again(engine: Engine, how: str) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        running = claimed(conn)
+        newer = queue.enqueue(conn, new_job(generation=1), after(5))
+        if how == "postpones":
+            queue.postpone(conn, running.id, "w1", "no memory", after(6))
+        elif how == "hands back":
+            queue.hand_back(conn, running.id, "w1")
+
+        assert queue.set_aside(conn, after(60), maximum_attempts=3) == ()
+
+        assert jobs_where(conn)[0].state is JobState.SUPERSEDED
+        assert claimed(conn, "w2", seconds=60).id == newer
+        assert claim(conn, "w3", seconds=60) is None
+
+
+def test_a_superseded_job_is_not_claimed_even_if_nothing_was_set_aside(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        claimed(conn)
+        newer = queue.enqueue(conn, new_job(generation=1), after(5))
+
+        assert claimed(conn, "w2", seconds=60).id == newer
+        assert claim(conn, "w3", seconds=60) is None
+
+
+def test_a_closed_job_is_not_superseded(engine: Engine) -> None:
+    with engine.begin() as conn:
+        queue.enqueue(conn, new_job(), NOW)
+        queue.finish(conn, claimed(conn).id, "w1", "{}", after(1))
+        queue.enqueue(conn, new_job(generation=1), after(5))
+
+        assert jobs_where(conn)[0].state is JobState.DONE
+
+
+def test_when_something_is_due_is_known_before(engine: Engine) -> None:
+    with engine.begin() as conn:
+        assert queue.next_due(conn, NOW) is None
+        queue.enqueue(conn, new_job(), NOW)
+        queue.enqueue(conn, new_job(series=("1.9",)), NOW)
+        assert queue.next_due(conn, after(1)) == after(1)
+
+        queue.postpone(conn, claimed(conn, seconds=1).id, "w1", "no memory", after(90))
+        claimed(conn, seconds=1)
+
+        assert queue.next_due(conn, after(2)) == after(61)
+        queue.set_aside(conn, after(61), maximum_attempts=1)
+        queue.fail(conn, claimed(conn, seconds=61).id, "w1", "x", after(62))
+        assert queue.next_due(conn, after(62)) == after(90)
+
+
+def test_whatever_happens_no_job_is_lost_or_starves_or_is_done_by_two(sqlite_url: str) -> None:
+    """PostgreSQL has its turn in tests/integration/test_queue.py."""
+    one, other = (open_database(sqlite_url, busy_timeout_seconds=5) for _ in range(2))
+
+    run_queue_machine((one, other), examples=30)
+
+    one.dispose()
+    other.dispose()

@@ -45,6 +45,16 @@ def test_a_refused_series_and_a_failed_job_say_why() -> None:
     assert said == ["not analysed: sequence is t2", "segment_unet2d: failed (3 slices are missing)"]
 
 
+def test_a_job_that_a_person_holds_keeps_the_study_open_and_one_that_is_superseded_does_not() -> None:
+    enqueued = replace(SERIES, state=SeriesState.ENQUEUED)
+    held = Progress((enqueued,), (replace(JOB, state=JobState.HELD),), ())
+    superseded = Progress((enqueued,), (replace(JOB, state=JobState.SUPERSEDED, reason="job 2 takes its place"),), ())
+
+    said = [state for _, state in changes(iter([held, superseded]).__next__, 1.0, lambda: None)]
+
+    assert said == ["segment_unet2d: held", "segment_unet2d: superseded (job 2 takes its place)"]
+
+
 def test_steps_are_timed_from_the_first_instance_to_the_last_delivery() -> None:
     report = JobReport("a", "t", "s", True, {}, {"read": 0.5, "model": 4.0})
     job = replace(

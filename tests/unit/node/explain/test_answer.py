@@ -63,6 +63,11 @@ def sentences(
             replace(JOB, id=3, refusal="lacks T2"),
             "not analysed, to be reported (job 3, since 12:00:03): lacks T2",
         ),
+        (replace(JOB, id=3, state=JobState.HELD), "held (job 3, since 12:00:03)"),
+        (
+            replace(JOB, id=3, state=JobState.SUPERSEDED, finished_at=after(61), reason="job 4 takes its place"),
+            "superseded (job 3, 12:01:01): job 4 takes its place",
+        ),
         (
             DONE,
             "analysed (job 3, done 12:01:10): a lesion of 3.0 cm3; no destination: the results stay here",
