@@ -4,10 +4,15 @@ import struct
 import zlib
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from mmap import mmap
+from typing import TypeAlias
 
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from dicom_io.errors import TruncatedInstance
+
+Octets: TypeAlias = bytes | mmap
+"""An encoded data set in memory, or in a file as if it were."""
 
 META_STARTS = 132
 """Where File Meta Information begins in a file, after the preamble and "DICM" (PS3.10 7.1)."""
@@ -38,7 +43,7 @@ class Encoding:
         return cls(transfer_syntax_uid != ImplicitVRLittleEndian, order)
 
     @property
-    def short_head(self) -> Callable[[bytes, int], tuple[int, int, bytes, int]] | None:
+    def short_head(self) -> Callable[[Octets, int], tuple[int, int, bytes, int]] | None:
         """What reads group, element, VR and short length of an element; None where elements name no VR."""
         return _SHORT_HEADS[self.order] if self.explicit else None
 
@@ -54,7 +59,7 @@ class Value:
 class Walk:
     """One way over a data set, in which each element is stepped over once, those in items of undefined length too."""
 
-    def __init__(self, data: bytes, encoding: Encoding, most_elements: int = MOST_ELEMENTS) -> None:
+    def __init__(self, data: Octets, encoding: Encoding, most_elements: int = MOST_ELEMENTS) -> None:
         self._data = data
         self._encoding = encoding
         self._most = self._left = most_elements

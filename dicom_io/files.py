@@ -1,6 +1,7 @@
 """A DICOM file becomes a data set; what is not DICOM, or would fill the memory, is refused."""
 
 from io import BytesIO
+from typing import BinaryIO, cast
 
 import pydicom
 from pydicom import filereader
@@ -44,6 +45,25 @@ def read_dataset(path: InstanceFile, *, pixels: bool = True) -> Dataset:
         return _parse(file.read(), path, pixels=pixels)[0]
 
 
+def read_meta(path: InstanceFile) -> tuple[FileMetaDataset, int]:
+    """Read a file's File Meta Information (PS3.10 7.1); return it and where the data set begins.
+
+    Raises
+    ------
+    UnreadableFile
+        When it is not DICOM.
+    OSError
+        When the disk fails, which is no fault of the file.
+    """
+    with opened(path) as file:
+        try:
+            return _file_meta(cast(BinaryIO, file))
+        except OSError:
+            raise
+        except NONSENSE as error:
+            raise UnreadableFile(f"{path.name} is not readable as DICOM: {error}") from error
+
+
 def _read_head(path: InstanceFile) -> Dataset | None:
     """Read the header from the first bytes of a large file; None where they do not reach its Pixel Data."""
     with opened(path) as file:
@@ -61,7 +81,7 @@ def _parse(content: bytes, path: InstanceFile, *, pixels: bool) -> tuple[Dataset
     """Return the data set, and where reading ended."""
     try:
         if _DEFLATED in content or len(content) > _LARGE:
-            meta, end_of_meta = _file_meta(content)
+            meta, end_of_meta = _file_meta(BytesIO(content))
             syntax = str(meta.get("TransferSyntaxUID", ""))
             if syntax == DeflatedExplicitVRLittleEndian:
                 return _inflated(content[end_of_meta:], meta, pixels=pixels), len(content)
@@ -75,8 +95,7 @@ def _parse(content: bytes, path: InstanceFile, *, pixels: bool) -> tuple[Dataset
         raise UnreadableFile(f"{path.name} is not readable as DICOM: {error}") from error
 
 
-def _file_meta(content: bytes) -> tuple[FileMetaDataset, int]:
-    file = BytesIO(content)
+def _file_meta(file: BinaryIO) -> tuple[FileMetaDataset, int]:
     filereader.read_preamble(file, force=False)
     meta = filereader.read_dataset(file, False, True, stop_when=lambda tag, *_: tag.group != 2)
     return FileMetaDataset(meta), file.tell()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydicom import charset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from dicom_io.elements import META_STARTS, Encoding, Value, Walk, inflate
+from dicom_io.elements import META_STARTS, Encoding, Octets, Value, Walk, inflate
 from dicom_io.errors import InvalidUid, MismatchedInstance, TruncatedInstance
 
 MAX_INFLATED = 2**30
@@ -50,7 +50,7 @@ class InstanceIdentity:
     series_description: str
 
 
-def identify(part10: bytes) -> InstanceIdentity:
+def identify(part10: Octets) -> InstanceIdentity:
     """Read who an instance is and check that its data set is complete.
 
     Parameters
@@ -73,7 +73,8 @@ def identify(part10: bytes) -> InstanceIdentity:
     meta, end_of_meta = Walk(part10, Encoding()).over(META_STARTS, _WANTED, group=0x0002)
     announced = {tag: _uid(part10, meta, tag) for tag in (0x00020002, 0x00020003, 0x00020010)}
     transfer_syntax = announced[0x00020010]
-    data, start = part10, end_of_meta
+    data: Octets = part10
+    start = end_of_meta
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
         data, start = inflate(part10[end_of_meta:], MAX_INFLATED), 0
     encoding = Encoding.of(transfer_syntax)
@@ -84,7 +85,7 @@ def identify(part10: bytes) -> InstanceIdentity:
     return identity
 
 
-def _identity(data: bytes, elements: Mapping[int, Value], transfer_syntax: str) -> InstanceIdentity:
+def _identity(data: Octets, elements: Mapping[int, Value], transfer_syntax: str) -> InstanceIdentity:
     return InstanceIdentity(
         sop_class_uid=_uid(data, elements, 0x00080016),
         sop_instance_uid=_uid(data, elements, 0x00080018),
@@ -96,7 +97,7 @@ def _identity(data: bytes, elements: Mapping[int, Value], transfer_syntax: str) 
     )
 
 
-def _description(data: bytes, elements: Mapping[int, Value]) -> str:
+def _description(data: Octets, elements: Mapping[int, Value]) -> str:
     """Decode Series Description; a character set that there is not costs its letters, not the instance."""
     encoded = _bytes(data, elements, _SERIES_DESCRIPTION)
     try:
@@ -113,7 +114,7 @@ def _check_announced(announced: Mapping[int, str], identity: InstanceIdentity) -
             raise MismatchedInstance(f"{_UIDS[tag]} is {announced[tag]}, but the data set says {found}")
 
 
-def _check_pixels(data: bytes, elements: Mapping[int, Value], encoding: Encoding, sop_class: str) -> None:
+def _check_pixels(data: Octets, elements: Mapping[int, Value], encoding: Encoding, sop_class: str) -> None:
     """Refuse an image without all its pixels: a cut before Pixel Data leaves a well-formed data set."""
     if "Image Storage" not in UID(sop_class).name and _ROWS not in elements:
         return
@@ -132,21 +133,21 @@ def _check_pixels(data: bytes, elements: Mapping[int, Value], encoding: Encoding
         raise TruncatedInstance(f"Pixel Data hold {pixels.length} bytes where the image needs {needed}")
 
 
-def _bytes(data: bytes, elements: Mapping[int, Value], tag: int) -> bytes:
+def _bytes(data: Octets, elements: Mapping[int, Value], tag: int) -> bytes:
     value = elements.get(tag)
     return data[value.start : value.start + value.length] if value and value.length else b""
 
 
-def _text(data: bytes, elements: Mapping[int, Value], tag: int) -> str:
+def _text(data: Octets, elements: Mapping[int, Value], tag: int) -> str:
     return _bytes(data, elements, tag).decode("ascii", "replace").strip(" \0")
 
 
-def _unsigned(data: bytes, elements: Mapping[int, Value], tag: int, order: str) -> int:
+def _unsigned(data: Octets, elements: Mapping[int, Value], tag: int, order: str) -> int:
     value = _bytes(data, elements, tag)
     return int.from_bytes(value, "little" if order == "<" else "big") if len(value) == 2 else 0
 
 
-def _uid(data: bytes, elements: Mapping[int, Value], tag: int) -> str:
+def _uid(data: Octets, elements: Mapping[int, Value], tag: int) -> str:
     uid = _text(data, elements, tag)
     if not uid:
         raise InvalidUid(f"no {_UIDS[tag]}")

@@ -59,6 +59,10 @@ class _Window(io.RawIOBase):
     def __init__(self, holder: io.BufferedIOBase, stretch: Stretch) -> None:
         self._holder, self._stretch, self._at = holder, stretch, 0
 
+    @property
+    def name(self) -> str:
+        return self._stretch.name
+
     def readable(self) -> bool:
         return True
 

@@ -1,27 +1,24 @@
 """Send results by C-STORE, all of a batch over one association."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 from pydicom.dataset import FileMetaDataset
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, _config
-from pynetdicom.association import Association
 
 from config.settings import Destination
 from db.records import Result
+from dicom_io.elements import META_STARTS, Encoding, Walk
+from dicom_io.errors import UnreadableFile
+from dicom_io.files import read_meta
+from node.senders.association import RequestedAssociation, Stored
 from node.senders.base import SendReport
+from node.senders.negotiation import NoAssociation
 from node.status import is_stored
-
-# Files leave byte for byte as they are stored, where the destination takes their transfer syntax; without this,
-# pynetdicom's only switch for it, it would decode and encode them anew.
-_config.STORE_SEND_CHUNKED_DATASET = True
-
 
 NATIVE: Mapping[str, UID] = {
     "explicit": ExplicitVRLittleEndian,
@@ -49,31 +46,43 @@ class CStoreSender:
         """Send results in order, with one report for each, as it becomes known."""
         metas = [_read_meta(result) for result in results]
         readable = [meta for meta in metas if meta is not None]
-        try:
-            association = self._associate(readable) if readable else None
-        except OSError as error:  # the host has no address
-            yield from (SendReport(False, f"{self._destination}: {error.strerror}") for _ in results)
-            return
+        association, why_not = self._associate(readable) if readable else (None, "")
+        in_order = False
         try:
             for result, meta in zip(results, metas, strict=True):
-                if association is None or meta is None:
+                if meta is None:
                     yield SendReport(delivered=False, reason=f"cannot read {result.path}")
-                elif association.is_established:
-                    yield self._store(association, result, meta)
+                elif association is None:
+                    yield SendReport(delivered=False, reason=why_not)
                 else:
-                    yield SendReport(delivered=False, reason=self._why_not(association))
+                    try:
+                        yield self._store(association, result, meta)
+                    except NoAssociation as error:
+                        association, why_not = None, f"no association with {self._destination} any more: {error}"
+                        yield SendReport(delivered=False, reason=why_not)
+            in_order = True
         finally:
-            if association is not None and association.is_established:
-                association.release()
+            if association is not None:
+                association.release() if in_order else association.abort()
 
-    def _associate(self, metas: Iterable[FileMetaDataset]) -> Association:
-        """Request an association for what the files need."""
-        ae = AE(ae_title=self.ae_title)
-        ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = self.timeout_seconds
-        for sop_class, stored in sorted({(meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID) for meta in metas}):
-            for syntax in self._syntaxes(stored):  # a context each, so that the destination may take several
-                ae.add_requested_context(sop_class, syntax)
-        return ae.associate(self.address.host, self.address.port, ae_title=self.address.ae_title)
+    def _associate(self, metas: Iterable[FileMetaDataset]) -> tuple[RequestedAssociation | None, str]:
+        """Request an association for what the files need; return it, or why there is none."""
+        stored = sorted({(meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID) for meta in metas})
+        # A context each, so that the destination may take several.
+        wanted = [(sop_class, syntax) for sop_class, written in stored for syntax in self._syntaxes(written)]
+        contexts = list(dict.fromkeys(wanted))
+        address, titles = (self.address.host, self.address.port), (self.ae_title, self.address.ae_title)
+        try:
+            association = RequestedAssociation.request(address, titles, contexts, self.timeout_seconds)
+        except NoAssociation as error:
+            return None, f"no association with {self._destination}: {error}"
+        except OSError as error:
+            return None, f"no association with {self._destination}: {error.strerror or error}"
+        if not association.accepted:
+            association.abort()
+            names = sorted({UID(sop_class).name for sop_class, _ in contexts})
+            return None, f"{self._destination} does not take {' or '.join(names)}"
+        return association, ""
 
     def _syntaxes(self, stored: UID) -> list[UID]:
         """Return what a file may be sent in, the best first; what is compressed goes as it is."""
@@ -81,58 +90,48 @@ class CStoreSender:
             return [stored]
         return [NATIVE[name] for name in self.address.transfer_syntaxes]
 
-    def _store(self, association: Association, result: Result, meta: FileMetaDataset) -> SendReport:
+    def _store(self, association: RequestedAssociation, result: Result, meta: FileMetaDataset) -> SendReport:
         sop_class, stored = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
         proposed = self._syntaxes(stored)
-        accepted = [c.transfer_syntax[0] for c in association.accepted_contexts if c.abstract_syntax == sop_class]
-        syntax = next((one for one in proposed if one in accepted), None)
+        syntax = next((one for one in proposed if (sop_class, one) in association.accepted), None)
         if syntax is None:
             offered = " or ".join(one.name for one in proposed)
             return SendReport(False, f"{self._destination} does not take {sop_class.name} in {offered}")
         try:
-            response = association.send_c_store(_as_sent(result.path, stored, syntax))
-        except (OSError, RuntimeError, ValueError) as error:
+            with _data_set(result.path, meta, syntax) as data_set:
+                answer = association.store(sop_class, meta.MediaStorageSOPInstanceUID, syntax, data_set)
+        except (OSError, ValueError) as error:
             return SendReport(delivered=False, reason=str(error))
-        return _report(response, syntax)
+        return _report(answer, syntax)
 
     @property
     def _destination(self) -> str:
         return f"{self.address.ae_title} at {self.address.host}:{self.address.port}"
 
-    def _why_not(self, association: Association) -> str:
-        """Return the reason why there is no association (any more)."""
-        if association.is_rejected:
-            answer = association.acceptor.primitive
-            reason = answer.reason_str if answer else "no reason given"
-            return f"{self._destination} rejected the association: {reason}"
-        if association.rejected_contexts:  # all of them: pynetdicom has aborted it
-            refused = sorted({UID(context.abstract_syntax or "").name for context in association.rejected_contexts})
-            return f"{self._destination} does not take {' or '.join(refused)}"
-        return f"no association with {self._destination}: no connection, or it was aborted"
-
 
 def _read_meta(result: Result) -> FileMetaDataset | None:
     try:
-        return read_file_meta_info(result.path)
-    except (OSError, InvalidDicomError):
+        return read_meta(result.path)[0]
+    except (OSError, UnreadableFile):
         return None
 
 
-def _as_sent(path: Path, stored: UID, syntax: UID) -> Path | Dataset:
-    """Return a file as it is, or its data set to be written in another transfer syntax."""
-    if syntax == stored:
-        return path
-    dataset, written = dcmread(path), BytesIO()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.save_as(written, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=True)
-    written.seek(0)
-    return dcmread(written)
+@contextmanager
+def _data_set(path: Path, meta: FileMetaDataset, syntax: UID) -> Iterator[BufferedIOBase]:
+    """Yield a data set byte for byte as it is stored, or written anew in another transfer syntax."""
+    if syntax == meta.TransferSyntaxUID:
+        _, begin = read_meta(path)
+        with path.open("rb") as file:
+            file.seek(begin)
+            yield file
+    else:
+        dataset, written = dcmread(path), BytesIO()
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.save_as(written, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=True)
+        written.seek(Walk(written.getvalue(), Encoding()).over(META_STARTS, group=0x0002)[1])
+        yield written
 
 
-def _report(response: Dataset, syntax: UID) -> SendReport:
-    if "Status" not in response:
-        reason = "no answer: timeout, or the connection was lost"
-        return SendReport(delivered=False, reason=reason, transfer_syntax_uid=syntax)
-    comment = response.get("ErrorComment", "")
-    reason = "" if is_stored(response.Status) else f"status 0x{response.Status:04X} {comment}".strip()
-    return SendReport(is_stored(response.Status), reason, response.Status, syntax)
+def _report(answer: Stored, syntax: UID) -> SendReport:
+    reason = "" if is_stored(answer.status) else f"status 0x{answer.status:04X} {answer.comment}".strip()
+    return SendReport(is_stored(answer.status), reason, answer.status, syntax)
