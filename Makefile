@@ -60,6 +60,11 @@ bench: $(READY) ## measure: instances received a second, reading against SimpleI
 	@./setup.sh tools
 	@$(BIN)/pytest -q tests/bench/bench_*.py
 
+.PHONY: bench-ingest
+bench-ingest: $(READY) ## receivers in turn: ours, Orthanc, DCMTK, pynetdicom; FIGURES=docs/figures ROUNDS=5 RECEIVERS=glia,storescp
+	@./setup.sh tools
+	@$(BIN)/pytest -q tests/bench/bench_ingest.py
+
 .PHONY: fuzz
 fuzz: $(READY) ## read damaged series: only volumes and refusals may come out; SECONDS=600 SEED=1 ARGS="--json FILE"
 	@$(PYTHON) tests/fuzz/fuzz_read.py --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1) $(ARGS)

@@ -22,6 +22,11 @@ Place = tuple[str | int, ...]
 """Where a value stands: the names and list indices on the way to it."""
 
 
+def without_passwords(text: str) -> str:
+    """Hide who logs in where in the URLs of a text."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
+
+
 def load_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read the settings, the later layer winning key by key.
 
@@ -185,5 +190,5 @@ def _dotted(place: Place) -> str:
 
 def _shown(value: object) -> str:
     """Write a value as an operator may see it: on one line, without the password of a URL."""
-    text = re.sub(r"//[^/@]*@", "//***@", json.dumps(value, default=str, ensure_ascii=False))
+    text = without_passwords(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 200 else text[:200] + " ..."

@@ -75,6 +75,10 @@ class Storage(Part):
 
     folder: Annotated[Path, AfterValidator(_absolute), _words("a folder; ~ is the home folder")]
     minimum_free_mb: Annotated[int, _whole(0, 10000000)]
+    segment_mb: Annotated[int, _whole(1, 4096)]
+    free_segments: Annotated[int, _whole(1, 1000)]
+    keep_days: Annotated[float, _number(0, 36500)]
+    upkeep_seconds: Annotated[float, _number(1, 86400)]
 
 
 class Database(Part):
@@ -83,9 +87,10 @@ class Database(Part):
     url: Annotated[
         str,
         _words(
-            "empty (glia.sqlite in the storage folder), or sqlite:/// and an absolute path, such as "
-            "sqlite:////var/lib/glia/glia.sqlite; other databases are not supported yet",
-            pattern=r"^(sqlite:////[^?#]+)?$",
+            "empty (glia.sqlite in the storage folder), sqlite:/// and an absolute path, such as "
+            "sqlite:////var/lib/glia/glia.sqlite, or postgresql:// with user, host and database, such as "
+            "postgresql://glia@localhost/glia",
+            pattern=r"^(sqlite:////[^?#]+|postgresql(\+psycopg)?://\S+)?$",
         ),
     ]
     busy_timeout_seconds: Annotated[float, _number(0, 60)]

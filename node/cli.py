@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.errors import SettingsError
-from config.load import load_settings
+from config.load import load_settings, without_passwords
 from config.settings import Settings
 from db import views
 from db.engine import reading
@@ -199,7 +199,7 @@ def send_test_objects(
 @app.command("config")
 def show_config(config: ConfigFile = None) -> None:
     """Print the settings as they are in effect, as JSON."""
-    typer.echo(_settings(config).model_dump_json(indent=2))
+    typer.echo(without_passwords(_settings(config).model_dump_json(indent=2)))
 
 
 def _settings(file: Path | None) -> Settings:

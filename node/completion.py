@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -13,10 +12,12 @@ from db import inbox, queue, views
 from db.engine import reading
 from db.records import Job, NewJob, SeriesRecord, SeriesState
 from dicom_io.errors import NotEligible
+from dicom_io.stretch import Stretch
 from dicom_io.survey import Survey
 from node.candidates import to_text
 from node.decision import Enqueue, Need, Plan, Refuse, Standing
 from node.plan import is_made_of, plan_study
+from node.received import file_of
 
 Surveyed = tuple[SeriesRecord, str]
 """A series as it was seen, and what it offers, as text."""
@@ -49,7 +50,7 @@ class Completion:
         engine: Engine,
         policy: settings.Completion,
         needs: Sequence[Need],
-        survey: Callable[[Sequence[Path]], Survey],
+        survey: Callable[[Sequence[Stretch]], Survey],
         listening_since: datetime,
         report_refusals: bool = True,
     ) -> None:
@@ -78,9 +79,9 @@ class Completion:
     def _try_to_survey(self, series: SeriesRecord) -> str | None:
         uid = series.series_instance_uid
         with reading(self._engine) as connection:
-            paths = [instance.path for instance in inbox.instances(connection, uid)]
+            files = [file_of(instance) for instance in inbox.instances(connection, uid)]
         try:
-            found = self._survey(paths)
+            found = self._survey(files)
         except OSError as error:  # the files are out of reach for now, of this series only
             if uid not in self._out_of_reach:  # said once: there are several looks a second
                 reason = f"cannot read it: {error.strerror}"

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from db.records import Job, JobInput, Result
@@ -13,6 +12,7 @@ from dicom_io.errors import ResultMismatch
 from dicom_io.findings import Algorithm, Findings
 from dicom_io.read import CaseInput, read_case
 from dicom_io.results import EncodedResult, Failure, Predecessor, encode, encode_failure
+from dicom_io.stretch import InstanceFile
 from inference.model import Model
 from node.decision import Wanted
 from node.errors import Interrupted, StorageUnavailable
@@ -74,7 +74,7 @@ class Order:
     """
 
     job: Job
-    files: Mapping[str, Sequence[Path]]
+    files: Mapping[str, Sequence[InstanceFile]]
     routes: tuple[Route, ...]
     replaced: tuple[Result, ...] = ()
 
@@ -126,7 +126,7 @@ def analyse(order: Order, model: Model, desk: Desk, steps: Steps) -> Analysis:
 
 
 def case_inputs(
-    chosen: Sequence[JobInput], files: Mapping[str, Sequence[Path]], needed: Sequence[Wanted]
+    chosen: Sequence[JobInput], files: Mapping[str, Sequence[InstanceFile]], needed: Sequence[Wanted]
 ) -> list[CaseInput]:
     """Return the series chosen for a model with their files; what the model does without is optional."""
     optional = {sequence for one in needed if one.optional for sequence in one.any_of}

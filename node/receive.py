@@ -1,130 +1,160 @@
-"""One C-STORE request: bytes as sent onto stable storage, then the row committed, then the answer."""
+"""C-STORE requests: the bytes as sent onto stable storage, then the answer; the row follows behind, for certain."""
 
-from dataclasses import dataclass
+import mmap
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Self
+from tempfile import TemporaryFile
+from typing import IO
 
 import structlog
 from pydicom.uid import UID
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.dsutils import create_file_meta, encode_file_meta
-from pynetdicom.events import Event
-from sqlalchemy import Engine
+from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
 
-from db import inbox
-from db.errors import DatabaseError
-from db.records import ReceivedInstance
 from dicom_io.errors import DicomInputError, InvalidUid, MismatchedInstance
+from dicom_io.file_meta import file_meta
 from dicom_io.header import MR_IMAGES
 from dicom_io.instance import InstanceIdentity, identify
-from node.errors import Refused, StorageUnavailable
+from node.errors import OutOfSpace, Refused, StorageUnavailable
+from node.index import Arrived, Index
+from node.intake import Answer, Buffer, StoreRequest
+from node.received import header_of, instance_of
+from node.spool.spool import Spool
 from node.status import Status
-from node.storage import Area, Storage
+
+HELD_BYTES = 4 << 20
+"""An instance of which more comes is collected in a file without a name, not in memory."""
+_IMPLEMENTATION = (str(PYNETDICOM_IMPLEMENTATION_UID), PYNETDICOM_IMPLEMENTATION_VERSION)
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRequest:
-    """A C-STORE request (PS3.7 9.1.1), as plain values."""
-
-    affected_sop_class_uid: str
-    affected_sop_instance_uid: str
-    transfer_syntax_uid: str
-    calling_ae_title: str
-    data_set: bytes
-
-    @classmethod
-    def of(cls, event: Event) -> Self:
-        """Take the request out of pynetdicom's event."""
-        request = event.request
-        assert isinstance(request, C_STORE)
-        return cls(
-            affected_sop_class_uid=str(request.AffectedSOPClassUID),
-            affected_sop_instance_uid=str(request.AffectedSOPInstanceUID),
-            transfer_syntax_uid=str(event.context.transfer_syntax),
-            calling_ae_title=event.assoc.requestor.ae_title.strip(),
-            data_set=event.encoded_dataset(include_meta=False),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the sender is told; the reason is empty when the instance is ours."""
-
-    status: Status
-    reason: str = ""
-    series_instance_uid: str = ""
-
-
 class Receiver:
-    """Keeps what arrives, or says why not."""
+    """Keeps what arrives, or says why not: the intake of the listener (see node/intake.py).
 
-    def __init__(self, storage: Storage, engine: Engine) -> None:
-        self._storage = storage
-        self._engine = engine
+    Parameters
+    ----------
+    now
+        Returns the time, aware.
+    """
 
-    def receive(self, request: StoreRequest, received_at: datetime) -> Answer:
-        """Answer one request; success means that the bytes and the row are on stable storage.
+    def __init__(self, spool: Spool, index: Index, now: Callable[[], datetime]) -> None:
+        self._spool = spool
+        self._index = index
+        self._now = now
+
+    def begin(self, request: StoreRequest) -> "Arrival":
+        """Get ready for the data set of one request."""
+        return Arrival(self, request)
+
+    def collecting_file(self) -> IO[bytes]:
+        """Return a file that nobody else sees, on the disk of the spool; raises OSError."""
+        return TemporaryFile(dir=self._spool.folder)
+
+    def answer(self, request: StoreRequest, part10: Callable[[], bytes | mmap.mmap]) -> Answer:
+        """Keep an instance and say what the sender is told; success means that it is on stable storage.
 
         Never raises: whatever goes wrong with one instance, the listener goes on.
         """
         log = _log.bind(calling_ae_title=request.calling_ae_title, sop=request.affected_sop_instance_uid[:64])
         try:
-            instance = self._keep(request, received_at)
+            series = self._keep(request, part10())
         except Refused as refusal:
             answer = Answer(Status(refusal.status), str(refusal))
         except StorageUnavailable as error:
             answer = Answer(Status.OUT_OF_RESOURCES, str(error))
-        except DatabaseError as error:
-            answer = Answer(Status.OUT_OF_RESOURCES, f"the database is not available: {error}")
+        except OSError as error:
+            answer = Answer(Status.OUT_OF_RESOURCES, f"cannot collect the instance: {error.strerror}")
         except Exception as error:
             log.exception("instance refused", action="refuse", reason=f"unexpected {type(error).__name__}")
             return Answer(Status.CANNOT_UNDERSTAND, f"unexpected {type(error).__name__}, see the node's log")
         else:
-            log.debug("instance received", action="receive", series=instance.series_instance_uid)
-            return Answer(Status.SUCCESS, series_instance_uid=instance.series_instance_uid)
+            log.debug("instance received", action="receive", series=series)
+            return Answer(Status.SUCCESS, series_instance_uid=series)
         log.warning("instance refused", action="refuse", status=f"0x{answer.status:04X}", reason=answer.reason)
         return answer
 
-    def _keep(self, request: StoreRequest, received_at: datetime) -> ReceivedInstance:
-        part10 = _part10(request)
+    def _keep(self, request: StoreRequest, part10: bytes | mmap.mmap) -> str:
         identity = _identify(part10)
-        kept = self._storage.keep(part10, Area.RECEIVED, identity.series_instance_uid)
-        instance = ReceivedInstance(
-            sop_instance_uid=identity.sop_instance_uid,
-            sop_class_uid=identity.sop_class_uid,
-            series_instance_uid=identity.series_instance_uid,
-            study_instance_uid=identity.study_instance_uid,
-            transfer_syntax_uid=request.transfer_syntax_uid,
-            calling_ae_title=request.calling_ae_title,
-            modality=identity.modality,
-            series_description=identity.series_description,
-            path=kept.path,
-            size=kept.size,
-            sha256=kept.sha256,
-            received_at=received_at,
-        )
-        # When this fails the file stays: a commit that raised may have been written all the same, and the
-        # same bytes may be those of an instance acknowledged before. A retry finds the file and uses it.
-        with self._engine.begin() as connection:
-            inbox.receive(connection, instance)
-        return instance
+        if self._index.is_full:
+            raise OutOfSpace("the database is too far behind: too many instances wait for their rows")
+        header = header_of(identity, request.calling_ae_title, self._now())
+        with memoryview(part10) as whole:
+            place = self._spool.keep(header, [whole])
+        self._index.add(Arrived(instance_of(header, place), place))
+        return identity.series_instance_uid
 
 
-def _part10(request: StoreRequest) -> bytes:
-    """Return the data set as sent, under file meta information of ours (PS3.10 7.1)."""
+class Arrival:
+    """One instance on its way in: in memory while it is small, else in a file without a name."""
+
+    def __init__(self, receiver: Receiver, request: StoreRequest) -> None:
+        self._receiver = receiver
+        self._request = request
+        self._held: list[Buffer] = []
+        self._size = 0
+        self._file: IO[bytes] | None = None
+        self._failure: OSError | Refused | None = None
+
+    def add(self, parts: Sequence[Buffer]) -> None:
+        """Take the next bytes of the data set."""
+        if self._failure:
+            return
+        self._held += [bytes(part) for part in parts]
+        self._size += sum(map(len, parts))
+        if self._size > HELD_BYTES:
+            try:
+                self._spill()
+            except (OSError, Refused) as error:  # the sender is told at the end: it would not listen before
+                self.drop()
+                self._failure = error
+
+    def finish(self, parts: Sequence[Buffer]) -> Answer:
+        """Take the last bytes of the data set and return the answer, once it holds."""
+        self._held += parts
+        try:
+            return self._receiver.answer(self._request, self._part10)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Forget the instance."""
+        self._held.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _part10(self) -> bytes | mmap.mmap:
+        """Return the whole instance as a file has it."""
+        if self._failure:
+            raise self._failure
+        if self._file is None:
+            return b"".join((_before(self._request), *self._held))
+        self._spill()
+        self._file.flush()
+        return mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = self._receiver.collecting_file()
+            self._file.write(_before(self._request))
+        self._file.writelines(self._held)
+        self._held.clear()
+        self._size = 0
+
+
+def _before(request: StoreRequest) -> bytes:
+    """Return what stands before the data set as it was sent: file meta information of ours (PS3.10 7.1)."""
     if not (request.affected_sop_class_uid and request.affected_sop_instance_uid):
         raise Refused("the request names no SOP class or no instance", Status.MISSING_OR_INVALID_UID)
-    meta = create_file_meta(
-        sop_class_uid=UID(request.affected_sop_class_uid),
-        sop_instance_uid=UID(request.affected_sop_instance_uid),
-        transfer_syntax=UID(request.transfer_syntax_uid),
+    return file_meta(
+        request.affected_sop_class_uid,
+        request.affected_sop_instance_uid,
+        request.transfer_syntax_uid,
+        _IMPLEMENTATION,
     )
-    return b"".join((bytes(128), b"DICM", encode_file_meta(meta), request.data_set))
 
 
-def _identify(part10: bytes) -> InstanceIdentity:
+def _identify(part10: bytes | mmap.mmap) -> InstanceIdentity:
     """Read who the instance is, and refuse it where it is not what the request says, or not MR."""
     try:
         identity = identify(part10)

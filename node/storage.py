@@ -21,7 +21,6 @@ _BYTES_PER_MB = 1_000_000
 class Area(StrEnum):
     """The top folders."""
 
-    RECEIVED = "received"
     RESULTS = "results"
 
 

@@ -6,7 +6,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from inference.errors import ModelError
 from inference.shelf import Shelf
 from node.completion import Completion
 from node.decision import Need
+from node.index import Index
 from node.listener import Listener
 from node.loop import Loop
 from node.pipeline import Desk
@@ -33,7 +34,10 @@ from node.routing import Routes
 from node.sender import Deliveries
 from node.senders.base import Sender
 from node.senders.cstore import CStoreSender
+from node.spool.spool import Spool
+from node.spool.supply import Limits
 from node.storage import Storage
+from node.upkeep import Upkeep
 from node.worker import Worker
 
 
@@ -63,14 +67,26 @@ def open_storage(settings: Settings) -> Storage:
     return Storage(settings.storage.folder, settings.storage.minimum_free_mb)
 
 
+def open_spool(settings: Settings) -> Spool:
+    """Open the folder of received instances, for one process alone."""
+    limits = Limits(
+        segment_bytes=settings.storage.segment_mb << 20,
+        free_segments=settings.storage.free_segments,
+        minimum_free=settings.storage.minimum_free_mb * 1_000_000,
+    )
+    return Spool(settings.storage.folder / "spool", limits)
+
+
 def make_listener(settings: Settings, loop: Loop) -> Listener:
     """Return the listener, which wakes the loop when there may be complete series."""
-    storage = open_storage(settings)
-    storage.remove_leftovers()
-    engine = open_engine(settings)
+    open_storage(settings).remove_leftovers()
+    spool, engine = open_spool(settings), open_engine(settings)
+    index = Index(engine, spool, loop.wake)
     report = settings.worker.report_failures
     completion = Completion(engine, settings.completion, needs_of(settings), survey, now(), report)
-    return Listener(engine, settings.listener, Receiver(storage, engine), completion, loop.wake, now)
+    keep = timedelta(days=settings.storage.keep_days) if settings.storage.keep_days else None
+    upkeep = Upkeep(engine, spool, timedelta(seconds=settings.storage.upkeep_seconds), keep, now)
+    return Listener(settings.listener, Receiver(spool, index, now), index, completion, upkeep, now)
 
 
 def make_worker(settings: Settings, loop: Loop) -> Worker:

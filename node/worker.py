@@ -22,6 +22,7 @@ from inference.model import Model
 from node.backoff import delay
 from node.errors import Interrupted, Permanent, Transient
 from node.pipeline import Analysis, Desk, Made, Order, Steps, analyse, report_failure
+from node.received import file_of
 from node.report import JobReport
 from node.routing import Routes
 
@@ -78,7 +79,7 @@ class Worker:
         """Do one job if there is one; return whether there was."""
         try:
             with self._engine.begin() as connection:
-                unreported = queue.fail_killers(connection, self._now(), self._policy.maximum_attempts)
+                unreported = queue.set_aside(connection, self._now(), self._policy.maximum_attempts)
                 job = queue.claim(connection, self._name, self._now(), self._lease)
             for killer in unreported:
                 _log_failure(killer, killer.reason, ())
@@ -125,7 +126,7 @@ class Worker:
         destinations = [title for route in routes for title in route.destinations]
         with reading(self._engine) as connection:
             files = {
-                uid: [instance.path for instance in inbox.instances(connection, uid)]
+                uid: [file_of(instance) for instance in inbox.instances(connection, uid)]
                 for uid in job.series_instance_uids
             }
             replaced = views.results_before(connection, job, _REPORTS, destinations)
@@ -150,7 +151,7 @@ class Worker:
                 seconds=steps.seconds,
             )
         else:
-            _log.warning("lease lost, results dropped", action="analyse", job=job.id, model=job.model)
+            _log.warning("job no longer ours, results dropped", action="analyse", job=job.id, model=job.model)
 
     def _fail(self, job: Job, failure: Failure) -> None:
         """Close a job as failed, and owe the report that says so where its results would have gone, together."""
@@ -168,9 +169,13 @@ class Worker:
             log.exception("failure not reported", action="refuse")
         now = self._now()
         with self._engine.begin() as connection:
-            if queue.fail(connection, job.id, self._name, failure.reason, now):
+            ours = queue.fail(connection, job.id, self._name, failure.reason, now)
+            if ours:
                 _owe(connection, job, made, now)
-        _log_failure(job, failure.reason, made)
+        if ours:
+            _log_failure(job, failure.reason, made)
+        else:
+            log.warning("job no longer ours, failure not reported", action="refuse", reason=failure.reason)
 
     def _retry(self, job: Job, reason: str) -> None:
         """Try again later, but not for ever: what we do not understand may never go well."""

@@ -117,8 +117,8 @@ class Supply:
             free = self._disk.free_bytes(self._folder)
         if free - size < self._limits.minimum_free:
             raise OutOfSpace(
-                f"no room for {-(-size // _MEGABYTE)} MB more: {free // _MEGABYTE} MB free in {self._folder}, "
-                f"{self._limits.minimum_free // _MEGABYTE} MB must stay free"
+                f"{free // _MEGABYTE} MB free, {self._limits.minimum_free // _MEGABYTE} MB must stay free: "
+                f"no room for {-(-size // _MEGABYTE)} MB more in {self._folder}"
             )
 
     def take(self) -> Segment:

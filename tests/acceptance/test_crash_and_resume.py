@@ -13,6 +13,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.filereader import read_dataset
 from support.builders import make_series, make_study
+from support.intake import bytes_of
 from support.node_process import NodeProcess
 from support.pacs import Pacs, running_pacs
 from support.scu import associate, store
@@ -141,10 +142,10 @@ def test_whatever_was_acknowledged_survives_kills_and_every_series_is_analysed_o
     with reading(engine) as conn:
         for study, paths in studies.items():
             (record,) = views.series_of_study(conn, study)
-            kept = {one.sop_instance_uid: one.path for one in inbox.instances(conn, record.series_instance_uid)}
+            kept = {one.sop_instance_uid: one for one in inbox.instances(conn, record.series_instance_uid)}
             for path in paths:
                 sent = dcmread(path)
-                assert data_set_bytes(kept[str(sent.SOPInstanceUID)]) == data_set_bytes(path)
+                assert data_set_of(bytes_of(kept[str(sent.SOPInstanceUID)])) == data_set_of(path.read_bytes())
             jobs = views.jobs_of_study(conn, study)
             assert len(jobs) == 1, f"{[(job.generation, job.state) for job in jobs]} (seed {seed})"
             kinds = Counter(delivery.result.kind for delivery in views.deliveries_of_study(conn, study))
@@ -159,9 +160,7 @@ def test_whatever_was_acknowledged_survives_kills_and_every_series_is_analysed_o
     assert reports == Counter(dict.fromkeys(studies, 1))
 
 
-def data_set_bytes(path: Path) -> bytes:
+def data_set_of(data: bytes) -> bytes:
     """Return the bytes after the file meta information: what went over the wire."""
-    with path.open("rb") as file:
-        data = file.read()
     meta_length = int.from_bytes(data[140:144], "little")
     return data[144 + meta_length :]

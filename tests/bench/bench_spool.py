@@ -115,7 +115,7 @@ def test_instances_on_stable_storage_per_second(tmp_path: Path, capsys: pytest.C
                     data = instances(size, count, turn)
                     owner = f"{size} {threads} {turn}"
                     found[FILES].append(
-                        per_second(lambda one, owner=owner: storage.keep(one, Area.RECEIVED, owner), data, threads)
+                        per_second(lambda one, owner=owner: storage.keep(one, Area.RESULTS, owner), data, threads)
                     )
                     for name in Random(turn).sample(sorted(made), len(made)):
                         made[name].make_ready()

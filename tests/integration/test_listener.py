@@ -3,16 +3,31 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, MRImageStorage, generate_uid
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedMRImageStorage,
+    ExplicitVRLittleEndian,
+    MRImageStorage,
+    generate_uid,
+)
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
+from support.association import echo as echo_in_pdus
+from support.association import peer, proposal
+from support.association import store as store_in_pdus
 from support.builders import new_series
+from support.intake import LIMITS, bytes_of
 from support.node_process import echo
 from support.rooms import settings
 from support.scu import associate, encode_data_set, send, store, write_file, write_series
@@ -25,10 +40,17 @@ from dicom_io.survey import survey
 from inference.card import Input
 from node.completion import Completion
 from node.decision import Need
+from node.index import Index
 from node.listener import Listener
 from node.loop import Loop
 from node.receive import Receiver
-from node.storage import Storage
+from node.spool.spool import Spool
+from node.upkeep import Upkeep
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
 
 pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 
@@ -36,22 +58,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
 class Node:
     """A listener and its database, on a free port."""
 
-    def __init__(self, folder: Path, **keys: object) -> None:
+    def __init__(self, folder: Path, minimum_free_mb: int = 0, **keys: object) -> None:
         chosen = settings(listener__port=0, completion__interval_seconds=0.05, **keys)
         self.folder = folder
         self.engine: Engine = open_database(f"sqlite:///{folder}/glia.sqlite", busy_timeout_seconds=0.2)
-        storage = Storage(folder / "data", chosen.storage.minimum_free_mb)
         needs = [Need("segment", (Input(("flair",)),))]
         completion = Completion(self.engine, chosen.completion, needs, survey, datetime.now(UTC))
         self.loop = Loop(chosen.completion.interval_seconds)
-        self.listener = Listener(
-            self.engine,
-            chosen.listener,
-            Receiver(storage, self.engine),
-            completion,
-            self.loop.wake,
-            lambda: datetime.now(UTC),
-        )
+        self.spool = Spool(folder / "data" / "spool", replace(LIMITS, minimum_free=minimum_free_mb * 1_000_000))
+        index = Index(self.engine, self.spool, self.loop.wake, retry_seconds=0.05)
+        upkeep = Upkeep(self.engine, self.spool, timedelta(minutes=1), None, now)
+        self.listener = Listener(chosen.listener, Receiver(self.spool, index, now), index, completion, upkeep, now)
         self.port = self.listener.start()
         self._look_out = Thread(target=self.loop.run, args=[self.listener.look])
         self._look_out.start()
@@ -60,11 +77,18 @@ class Node:
         self.loop.stop()
         self._look_out.join()
         self.listener.stop()
+        self.spool.close()
         self.engine.dispose()
 
-    def instances(self, data_set: Dataset) -> tuple[ReceivedInstance, ...]:
-        with reading(self.engine) as connection:
-            return inbox.instances(connection, data_set.SeriesInstanceUID)
+    def instances(self, data_set: Dataset, expected: int = 1) -> tuple[ReceivedInstance, ...]:
+        """Return the rows of a series, once there are so many: they follow the answer."""
+
+        def rows() -> tuple[ReceivedInstance, ...]:
+            with reading(self.engine) as connection:
+                return inbox.instances(connection, data_set.SeriesInstanceUID)
+
+        wait_until(lambda: len(rows()) == expected, what=f"{expected} rows")
+        return rows()
 
     def state(self, data_set: Dataset) -> SeriesState | None:
         with reading(self.engine) as connection:
@@ -79,7 +103,7 @@ class Node:
 @contextmanager
 def running_node(folder: Path, **keys: object) -> Iterator[Node]:
     folder.mkdir(exist_ok=True)
-    node = Node(folder, **({"storage__minimum_free_mb": 0} | keys))
+    node = Node(folder, **keys)
     try:
         yield node
     finally:
@@ -119,9 +143,8 @@ def test_an_acknowledged_instance_is_there_byte_for_byte(
 
     assert (answer.status, answer.comment) == (0x0000, "")
     (row,) = node.instances(image)
-    assert row.path.read_bytes().endswith(encoded)
-    assert row.path.stat().st_size == row.size
-    assert dcmread(row.path).SOPInstanceUID == image.SOPInstanceUID
+    assert bytes_of(row).endswith(encoded)
+    assert dcmread(BytesIO(bytes_of(row))).SOPInstanceUID == image.SOPInstanceUID
     assert row.calling_ae_title == "SCANNER"
 
 
@@ -142,11 +165,73 @@ def test_a_trusted_senders_series_is_enqueued_when_its_association_is_released(t
         association = associate(node.port)
         for path in paths:
             store(association, path)
-        assert node.state(series[0]) == SeriesState.RECEIVING
+        wait_until(lambda: node.state(series[0]) == SeriesState.RECEIVING, what="its rows")
 
         association.release()
 
         wait_until(lambda: node.state(series[0]) == SeriesState.ENQUEUED, what="the job")
+
+
+def associate_as_the_library_serves(port: int, called: str = "GLIA") -> Association:
+    """Request an association that asks for more than the fast path knows, so that pynetdicom serves it."""
+    window = AsynchronousOperationsWindowNegotiation()
+    window.maximum_number_operations_invoked = window.maximum_number_operations_performed = 2
+    ae = AE(ae_title="SCANNER")
+    ae.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
+    ae.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
+    return ae.associate("127.0.0.1", port, ae_title=called, ext_neg=[window])
+
+
+def test_an_association_that_the_library_serves_keeps_and_completes_its_series_too(tmp_path: Path) -> None:
+    series = new_series()
+    paths = write_series(tmp_path / "series", series)
+    with running_node(tmp_path / "node", completion__complete_on_release=["SCANNER"]) as node:
+        association = associate_as_the_library_serves(node.port)
+        assert [store(association, path).status for path in paths] == [0x0000] * len(paths)
+        refused = store(association, write_file(tmp_path / "cut.dcm", series[0], encoded=b"cut"))
+
+        association.release()
+
+        wait_until(lambda: node.state(series[0]) == SeriesState.ENQUEUED, what="the job")
+        assert [bytes_of(row)[-100:] for row in node.instances(series[0], len(paths))] == [
+            path.read_bytes()[-100:] for path in paths
+        ]
+        assert 0xC000 <= refused.status <= 0xCFFF
+        assert refused.comment
+
+
+def test_what_the_library_refuses_is_said_in_the_same_words(node: Node) -> None:
+    with capture_logs() as lines:
+        associate_as_the_library_serves(node.port).abort()
+        assert associate_as_the_library_serves(node.port, called="OTHER").is_rejected
+        wait_until(lambda: len(lines) == 3, what="the log lines")
+
+    assert {line["event"]: line.get("reason") for line in lines} == {
+        "presentation contexts refused": ["CT Image Storage: Abstract Syntax Not Supported"],
+        "association aborted": None,
+        "association rejected": "called AE title OTHER is not ours, GLIA",
+    }
+
+
+def test_a_sender_that_breaks_the_rules_is_aborted_and_the_log_says_why(node: Node, tmp_path: Path) -> None:
+    with capture_logs() as lines, peer(node.port) as caller:
+        caller.associate().send(store_in_pdus(b"abc")[0] + echo_in_pdus())
+        assert [said[0] for said in caller.read_all()] == [7]
+        wait_until(lambda: lines, what="the log line")
+
+    (line,) = lines
+    assert (line["event"], line["calling_ae_title"]) == ("association aborted", "SCANNER")
+    assert line["reason"] == "fragments of two presentation contexts in one message"
+    assert_goes_on(node, tmp_path)
+
+
+def test_a_proposal_of_another_protocol_version_is_rejected_for_that(node: Node) -> None:
+    with capture_logs() as lines, peer(node.port) as caller:
+        caller.send(proposal(version=2))
+        assert [said[0] for said in caller.read_all()] == [3]
+        wait_until(lambda: lines, what="the log line")
+
+    assert lines[0]["reason"] == "another protocol version"
 
 
 def test_a_series_sent_over_two_associations_waits_for_both(tmp_path: Path) -> None:
@@ -247,7 +332,7 @@ def test_a_truncated_data_set_is_refused(node: Node, tmp_path: Path, image: Data
 
     assert 0xC000 <= answer.status <= 0xCFFF
     assert answer.comment
-    assert node.instances(image) == ()
+    assert node.instances(image, 0) == ()
     assert_goes_on(node, tmp_path)
 
 
@@ -261,7 +346,7 @@ def test_a_uid_that_is_a_path_touches_no_file_outside(node: Node, tmp_path: Path
 
     assert answer.status == 0xC210
     assert {found for found in tmp_path.rglob("*") if "node" not in found.parts} == before | {path}
-    assert not list((tmp_path / "node" / "data").rglob("*.*"))
+    assert node.instances(image, 0) == ()
     assert_goes_on(node, tmp_path)
 
 
@@ -300,28 +385,25 @@ def test_one_association_too_many_is_rejected_and_the_next_let_in_again(tmp_path
 
 def test_a_full_disk_is_out_of_resources_and_keeps_nothing(tmp_path: Path, image: Dataset) -> None:
     path = write_file(tmp_path / "image.dcm", image)
-    with running_node(tmp_path / "node", storage__minimum_free_mb=10_000_000) as node:
+    with running_node(tmp_path / "node", minimum_free_mb=10_000_000) as node:
         answers = send(node.port, [path, path])
 
         assert [answer.status for answer in answers] == [0xA700, 0xA700]
         assert "must stay free" in answers[0].comment
-        assert node.instances(image) == ()
+        assert node.instances(image, 0) == ()
         assert echo(node.port)
 
 
-def test_a_locked_database_is_out_of_resources_until_it_is_free_again(
+def test_a_locked_database_holds_up_no_sender_and_its_rows_come_when_it_is_free_again(
     node: Node, tmp_path: Path, image: Dataset
 ) -> None:
     path = write_file(tmp_path / "image.dcm", image)
     with closing(sqlite3.connect(node.folder / "glia.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        (locked,) = send(node.port, [path])
+        (answer,) = send(node.port, [path])
+        assert node.instances(image, 0) == ()
 
-    (free,) = send(node.port, [path])
-
-    assert locked.status == 0xA700
-    assert "database" in locked.comment
-    assert free.status == 0x0000
+    assert answer.status == 0x0000
     assert len(node.instances(image)) == 1
 
 
@@ -340,7 +422,9 @@ def test_many_associations_at_once_lose_nothing(node: Node, tmp_path: Path) -> N
 
     assert answers == [0x0000] * 36
     for one in series:
-        assert {row.sop_instance_uid for row in node.instances(one[0])} == {image.SOPInstanceUID for image in one}
+        assert {row.sop_instance_uid for row in node.instances(one[0], len(one))} == {
+            image.SOPInstanceUID for image in one
+        }
 
 
 def test_no_log_line_names_the_patient(node: Node, tmp_path: Path, image: Dataset) -> None:

@@ -22,6 +22,7 @@ QUICK: Mapping[str, Table] = {
         "needed_wait_seconds": 3.0,
         "optional_wait_seconds": 3.0,
     },
+    "storage": {"segment_mb": 4, "free_segments": 2},
     "worker": {"poll_seconds": 0.2, "retry_seconds": 0.5},
     "sender": {"poll_seconds": 0.2, "first_retry_seconds": 0.5},
 }

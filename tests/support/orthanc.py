@@ -58,14 +58,19 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path, node_port: int, *, dicomweb: bool = False) -> Iterator[Orthanc]:
+def running_orthanc(
+    folder: Path, node_port: int, *, dicomweb: bool = False, ae_title: str = AE_TITLE
+) -> Iterator[Orthanc]:
     """Run Orthanc on free ports of 127.0.0.1, its storage in a folder, with GLIA as a known modality.
 
     With ``dicomweb`` it answers web viewers too, under /dicom-web and /wado of its HTTP port.
     """
     orthanc = Orthanc(dicom_port=free_port(), http_port=free_port())
     settings = folder / "orthanc.json"
-    wanted = _settings(orthanc, folder, node_port) | (_dicomweb() if dicomweb else {})
+    storage = folder / "orthanc-storage"
+    wanted = orthanc_settings(orthanc.dicom_port, orthanc.http_port, storage, ae_title)
+    wanted["DicomModalities"] = {"GLIA": ["GLIA", "127.0.0.1", node_port]}
+    wanted |= _dicomweb() if dicomweb else {}
     settings.write_text(json.dumps(wanted, indent=2))
     server = start_server(
         [require_tool("Orthanc"), str(settings)],
@@ -81,21 +86,21 @@ def running_orthanc(folder: Path, node_port: int, *, dicomweb: bool = False) -> 
         _stop(server)
 
 
-def _settings(orthanc: Orthanc, folder: Path, node_port: int) -> dict[str, Any]:
+def orthanc_settings(dicom_port: int, http_port: int, storage: Path, ae_title: str = AE_TITLE) -> dict[str, Any]:
+    """Return the settings of an Orthanc that takes everything and is otherwise as it comes."""
     return {
         "Name": "Glia's test PACS",
-        "StorageDirectory": str(folder / "orthanc-storage"),
-        "IndexDirectory": str(folder / "orthanc-storage"),
+        "StorageDirectory": str(storage),
+        "IndexDirectory": str(storage),
         "Plugins": [],
-        "HttpPort": orthanc.http_port,
+        "HttpPort": http_port,
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
-        "DicomAet": AE_TITLE,
-        "DicomPort": orthanc.dicom_port,
+        "DicomAet": ae_title,
+        "DicomPort": dicom_port,
         "DicomCheckCalledAet": True,
         "DicomAlwaysAllowEcho": True,
         "DicomAlwaysAllowStore": True,
-        "DicomModalities": {"GLIA": ["GLIA", "127.0.0.1", node_port]},
         "OverwriteInstances": False,
     }
 

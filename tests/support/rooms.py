@@ -9,6 +9,7 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 from sqlalchemy import Engine
 from support.builders import new_series
+from support.intake import open_intake
 from support.scu import encode_data_set
 
 from config.load import load_settings
@@ -16,9 +17,8 @@ from config.settings import Destination, Settings
 from db import queue, views
 from db.engine import reading
 from db.records import Job, JobInput, NewJob, Result
-from node.receive import Receiver, StoreRequest
+from node.intake import StoreRequest
 from node.status import Status
-from node.storage import Storage
 
 NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -36,17 +36,16 @@ def destination(port: int, ae_title: str = "PACS", host: str = "127.0.0.1", **mo
 
 def receive_series(engine: Engine, folder: Path, series: Sequence[Dataset] | None = None, at: datetime = NOW) -> str:
     """Receive a series as the listener would, and return its UID."""
-    receiver = Receiver(Storage(folder, minimum_free_mb=0), engine)
     data_sets = series or new_series()
-    for data_set in data_sets:
-        request = StoreRequest(
-            affected_sop_class_uid=data_set.SOPClassUID,
-            affected_sop_instance_uid=data_set.SOPInstanceUID,
-            transfer_syntax_uid=ExplicitVRLittleEndian,
-            calling_ae_title="SCANNER",
-            data_set=encode_data_set(data_set),
-        )
-        assert receiver.receive(request, at).status == Status.SUCCESS
+    with open_intake(engine, folder, lambda: at) as intake:
+        for data_set in data_sets:
+            request = StoreRequest(
+                affected_sop_class_uid=data_set.SOPClassUID,
+                affected_sop_instance_uid=data_set.SOPInstanceUID,
+                transfer_syntax_uid=ExplicitVRLittleEndian,
+                calling_ae_title="SCANNER",
+            )
+            assert intake.take(request, encode_data_set(data_set)).status == Status.SUCCESS
     return str(data_sets[0].SeriesInstanceUID)
 
 

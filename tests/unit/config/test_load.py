@@ -153,18 +153,23 @@ def test_values_of_the_wrong_kind_are_refused(file: Path, text: str, allowed: st
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://host/glia", "sqlite://", "sqlite:///:memory:", "sqlite:///here.sqlite", "sqlite:////x?mode=memory"],
+    ["mysql://host/glia", "sqlite://", "sqlite:///:memory:", "sqlite:///here.sqlite", "sqlite:////x?mode=memory"],
 )
-def test_only_a_file_with_a_full_path_can_be_the_database(url: str) -> None:
+def test_only_a_file_with_a_full_path_or_a_postgresql_can_be_the_database(url: str) -> None:
     (_, line) = refusal(GLIA_DATABASE__URL=url)
 
-    assert "must be empty (glia.sqlite in the storage folder), or sqlite:/// and an absolute path" in line
+    assert "must be empty (glia.sqlite in the storage folder), sqlite:/// and an absolute path" in line
+
+
+@pytest.mark.parametrize("url", ["sqlite:////var/glia.sqlite", "postgresql://glia@db:5433/glia"])
+def test_a_database_is_named_by_its_url(url: str) -> None:
+    assert load_settings(None, {"GLIA_DATABASE__URL": url}).database_url == url
 
 
 def test_a_password_in_a_refused_url_is_not_told() -> None:
-    (_, line) = refusal(GLIA_DATABASE__URL="postgresql://glia:s3cret@host/glia")
+    (_, line) = refusal(GLIA_DATABASE__URL="mysql://glia:s3cret@host/glia")
 
-    assert '"postgresql://***@host/glia"' in line
+    assert '"mysql://***@host/glia"' in line
 
 
 def test_an_empty_folder_is_refused() -> None:

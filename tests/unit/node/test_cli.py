@@ -156,3 +156,11 @@ def test_a_pacs_that_is_down_makes_the_test_fail() -> None:
 
 def destinations(port: int) -> str:
     return json.dumps([{"ae_title": "PACS", "host": "127.0.0.1", "port": port}])
+
+
+def test_who_logs_in_to_the_database_is_not_shown() -> None:
+    status, text = run("config", GLIA_DATABASE__URL="postgresql://glia:s3cret@db/glia")
+
+    assert status == 0
+    assert "s3cret" not in text
+    assert json.loads(text)["database"]["url"] == "postgresql://***@db/glia"

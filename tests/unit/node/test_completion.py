@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pydicom.uid import generate_uid
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 from support.builders import new_series
+from support.intake import bytes_of
 from support.records import candidate
 from support.rooms import NOW, receive_series, settings
 
@@ -393,7 +395,10 @@ def test_a_series_no_model_wants_is_refused_with_the_reason(engine: Engine, tmp_
 def test_a_series_that_cannot_be_read_is_refused_with_the_reason(engine: Engine, tmp_path: Path) -> None:
     uid = receive_series(engine, tmp_path)
     with reading(engine) as connection:
-        inbox.instances(connection, uid)[0].path.write_bytes(b"damaged")
+        row = inbox.instances(connection, uid)[0]
+    with row.path.open("r+b") as segment:
+        segment.seek(row.offset)
+        segment.write(bytes(row.size))
 
     completion(engine).look(LATER)
 
@@ -440,7 +445,8 @@ def test_only_models_that_are_switched_on_get_jobs(engine: Engine, tmp_path: Pat
 def test_no_log_line_names_the_patient(engine: Engine, tmp_path: Path) -> None:
     uid = receive_series(engine, tmp_path)
     with reading(engine) as connection:
-        assert "Secret" in str(dcmread(inbox.instances(connection, uid)[0].path).PatientName)
+        row = inbox.instances(connection, uid)[0]
+    assert "Secret" in str(dcmread(BytesIO(bytes_of(row))).PatientName)
 
     with capture_logs() as lines:
         completion(engine, needs=(SEGMENT, PAIR)).look(LATER)

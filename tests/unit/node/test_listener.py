@@ -4,12 +4,13 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
+from support.intake import LIMITS
 from support.rooms import NOW, receive_series, settings
 
 from dicom_io.survey import survey
@@ -17,9 +18,11 @@ from inference.card import Input
 from node.completion import Completion
 from node.decision import Need
 from node.errors import CannotListen
+from node.index import Index
 from node.listener import Listener
 from node.receive import Receiver
-from node.storage import Storage
+from node.spool.spool import Spool
+from node.upkeep import Upkeep
 
 
 @pytest.fixture
@@ -30,16 +33,17 @@ def taken_port() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
+def later() -> datetime:
+    return NOW + timedelta(minutes=1)
+
+
 def listener(engine: Engine, folder: Path, port: int = 0) -> Listener:
     chosen = settings(listener__port=port)
-    return Listener(
-        engine,
-        chosen.listener,
-        Receiver(Storage(folder, minimum_free_mb=0), engine),
-        Completion(engine, chosen.completion, [Need("segment", (Input(("flair",)),))], survey, NOW),
-        lambda: None,
-        lambda: NOW + timedelta(minutes=1),
-    )
+    spool = Spool(folder / "spool", LIMITS)
+    index = Index(engine, spool, lambda: None)
+    completion = Completion(engine, chosen.completion, [Need("segment", (Input(("flair",)),))], survey, NOW)
+    upkeep = Upkeep(engine, spool, timedelta(minutes=1), None, later)
+    return Listener(chosen.listener, Receiver(spool, index, later), index, completion, upkeep, later)
 
 
 def test_a_taken_port_is_said_to_be_so(engine: Engine, tmp_path: Path, taken_port: int) -> None:
@@ -71,3 +75,7 @@ def test_a_locked_database_puts_the_look_for_complete_series_off(engine: Engine,
     with capture_logs() as lines:
         room.look()
     assert [line["event"] for line in lines] == ["job enqueued", "series complete"]
+
+
+def test_a_room_that_was_never_opened_can_be_closed(engine: Engine, tmp_path: Path) -> None:
+    listener(engine, tmp_path).stop()

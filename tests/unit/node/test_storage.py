@@ -24,7 +24,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def test_what_is_kept_is_there_byte_for_byte(storage: Storage) -> None:
-    kept = storage.keep(b"some bytes", Area.RECEIVED, "1.2.3")
+    kept = storage.keep(b"some bytes", Area.RESULTS, "1.2.3")
 
     assert kept.path.read_bytes() == b"some bytes"
     assert kept.size == 10
@@ -33,23 +33,23 @@ def test_what_is_kept_is_there_byte_for_byte(storage: Storage) -> None:
 
 @pytest.mark.parametrize("owner", ["../../etc", "/etc/passwd", "", "a/b", "x" * 5000, "\0", "\udcff"])
 def test_no_owner_reaches_outside_the_folder(storage: Storage, tmp_path: Path, owner: str) -> None:
-    kept = storage.keep(b"bytes", Area.RECEIVED, owner)
+    kept = storage.keep(b"bytes", Area.RESULTS, owner)
 
-    assert kept.path.resolve().is_relative_to(tmp_path / "data" / "received")
+    assert kept.path.resolve().is_relative_to(tmp_path / "data" / "results")
     assert files(tmp_path) == [kept.path]
 
 
 def test_the_same_bytes_of_the_same_owner_are_one_file(storage: Storage, tmp_path: Path) -> None:
-    first = storage.keep(b"bytes", Area.RECEIVED, "1.2.3")
-    again = storage.keep(b"bytes", Area.RECEIVED, "1.2.3")
+    first = storage.keep(b"bytes", Area.RESULTS, "1.2.3")
+    again = storage.keep(b"bytes", Area.RESULTS, "1.2.3")
 
     assert first == again
     assert files(tmp_path) == [first.path]
 
 
 def test_other_bytes_never_replace_what_is_there(storage: Storage) -> None:
-    first = storage.keep(b"first", Area.RECEIVED, "1.2.3")
-    storage.keep(b"second", Area.RECEIVED, "1.2.3")
+    first = storage.keep(b"first", Area.RESULTS, "1.2.3")
+    storage.keep(b"second", Area.RESULTS, "1.2.3")
 
     assert first.path.read_bytes() == b"first"
 
@@ -58,7 +58,7 @@ def test_a_disk_with_less_than_the_minimum_free_takes_nothing(tmp_path: Path) ->
     storage = Storage(tmp_path, minimum_free_mb=10**9)
 
     with pytest.raises(OutOfSpace, match="must stay free"):
-        storage.keep(b"bytes", Area.RECEIVED, "1.2.3")
+        storage.keep(b"bytes", Area.RESULTS, "1.2.3")
 
     assert files(tmp_path) == []
 
@@ -70,7 +70,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_behind(storage: Stora
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         with pytest.raises(OutOfSpace):
-            storage.keep(bytes(10 * limit), Area.RECEIVED, "1.2.3")
+            storage.keep(bytes(10 * limit), Area.RESULTS, "1.2.3")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_to_be_so(tmp_path: Path) -> 
 
 
 def test_leftovers_of_a_dead_writer_are_removed(storage: Storage) -> None:
-    kept = storage.keep(b"bytes", Area.RECEIVED, "1.2.3")
+    kept = storage.keep(b"bytes", Area.RESULTS, "1.2.3")
     leftover = kept.path.with_name("0123.part")
     leftover.write_bytes(b"half")
 
@@ -96,7 +96,7 @@ def test_leftovers_of_a_dead_writer_are_removed(storage: Storage) -> None:
 
 
 def test_a_file_being_written_is_left_alone(storage: Storage) -> None:
-    kept = storage.keep(b"bytes", Area.RECEIVED, "1.2.3")
+    kept = storage.keep(b"bytes", Area.RESULTS, "1.2.3")
     part = kept.path.with_name("0123.part")
 
     with part.open("wb") as file:

@@ -29,7 +29,7 @@ def test_the_needs_are_those_of_the_models_that_are_switched_on_in_their_order()
 
     assert [(need.model, need.in_words) for need in needs_of(chosen)] == [
         ("classify_efficientnetb0", "t1c or t1"),
-        ("segment_unet2d", "flair"),
+        ("segment_unet2d", "flair, t1 (optional), t1c (optional)"),
     ]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -211,6 +212,25 @@ def test_results_of_a_lost_lease_are_owed_by_nobody(bench: Bench) -> None:
     assert bench.owed() == ()
 
 
+@pytest.mark.parametrize("then", [lambda: None, raising(ModelError("unsuitable"))])
+def test_what_is_made_of_a_series_to_which_slices_came_meanwhile_is_owed_to_nobody(
+    bench: Bench, then: Callable[[], None]
+) -> None:
+    new = enqueue_series(bench.engine, bench.folder, NAME)
+
+    def slices_come() -> None:
+        with bench.engine.begin() as connection:
+            assert queue.enqueue(connection, replace(new, generation=1), bench.clock())
+        then()
+
+    bench.worker(FakeModel(before=slices_come)).step()
+
+    assert bench.owed() == ()
+    with reading(bench.engine) as connection:
+        states = [job.state for job in views.jobs_of_study(connection, new.study_instance_uid)]
+    assert states == [JobState.SUPERSEDED, JobState.WAITING]
+
+
 def test_a_job_that_kills_its_workers_fails_with_the_reason_in_the_log(bench: Bench) -> None:
     new = enqueue_series(bench.engine, bench.folder, NAME)
     with bench.engine.begin() as connection:
@@ -234,7 +254,7 @@ def test_a_job_whose_report_kills_the_worker_too_fails_without_one(bench: Bench)
     new = enqueue_series(bench.engine, bench.folder, NAME)
     for _ in range(2):
         with bench.engine.begin() as connection:
-            queue.fail_killers(connection, bench.clock(), maximum_attempts=1)
+            queue.set_aside(connection, bench.clock(), maximum_attempts=1)
             assert queue.claim(connection, "killed", bench.clock(), timedelta(seconds=60))
         bench.clock.advance(61)
 
@@ -385,14 +405,14 @@ def test_a_job_that_is_done_late_replaces_nothing_that_came_after_it(bench: Benc
 def test_files_out_of_reach_never_fail_a_job(bench: Bench) -> None:
     new = enqueue_series(bench.engine, bench.folder, NAME)
     away = bench.folder.with_name("away")
-    (bench.folder / "received").rename(away)
+    (bench.folder / "spool").rename(away)
     worker = bench.worker(worker__maximum_attempts=1)
 
     assert worker.step() is True
 
     assert only_job(bench.engine, new).state == JobState.WAITING
     assert "No such file" in only_job(bench.engine, new).reason
-    away.rename(bench.folder / "received")
+    away.rename(bench.folder / "spool")
     bench.clock.advance(3600)
     worker.step()
     assert only_job(bench.engine, new).state == JobState.DONE
