@@ -113,7 +113,7 @@ def work(config: ConfigFile = None, leave_with_parent: LeaveWithParent = False) 
     settings = _settings(config)
     _needs(settings)
     with _reporting():
-        loop = Loop(settings.worker.poll_seconds)
+        loop = Loop(settings.worker.poll_seconds, wiring.rest_until_jobs(settings))
         worker = wiring.make_worker(settings, loop)
         _stop_with(loop, leave_with_parent)
         loop.run(worker.step)
@@ -124,7 +124,7 @@ def deliver(config: ConfigFile = None, leave_with_parent: LeaveWithParent = Fals
     """Send results to their destinations."""
     settings = _settings(config)
     with _reporting():
-        loop = Loop(settings.sender.poll_seconds)
+        loop = Loop(settings.sender.poll_seconds, wiring.rest_until_deliveries(settings))
         deliveries = wiring.make_deliveries(settings, loop)
         _stop_with(loop, leave_with_parent)
         loop.run(deliveries.step)

@@ -6,17 +6,49 @@ import signal
 from collections.abc import Callable
 from threading import Event, Thread
 from types import FrameType
+from typing import Protocol
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+_PAUSE_SECONDS = 0.05
+
+
+class Rest(Protocol):
+    """How a loop rests."""
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Return True as soon as there may be something to do, False when the time is over."""
+
+    def interrupt(self) -> None:
+        """End the running rest, or the next one, at once; may be called from any thread."""
+
+
+class Bell:
+    """A rest that ends when it is rung for."""
+
+    def __init__(self) -> None:
+        self._rung = Event()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Return whether it was rung for, now or since the last rest."""
+        rung = self._rung.wait(timeout_seconds)
+        if rung:
+            self._rung.clear()
+        return rung
+
+    def interrupt(self) -> None:
+        """Ring."""
+        self._rung.set()
 
 
 class Loop:
     """Repeats a step; rests while there is nothing to do; ends after the step during which it was stopped."""
 
-    def __init__(self, rest_seconds: float) -> None:
+    def __init__(self, rest_seconds: float, rest: Rest | None = None) -> None:
         self._rest_seconds = rest_seconds
+        self._rest: Rest = rest or Bell()
         self._stopped = Event()
-        self._woken = Event()
 
     @property
     def stopped(self) -> bool:
@@ -26,18 +58,23 @@ class Loop:
     def stop(self) -> None:
         """End the loop after the running step; not lost when called before ``run``."""
         self._stopped.set()
-        self._woken.set()
+        self._rest.interrupt()
 
     def wake(self) -> None:
         """End the rest early: there is something to do."""
-        self._woken.set()
+        self._rest.interrupt()
 
     def run(self, step: Callable[[], bool]) -> None:
         """Repeat ``step`` until stopped; rest whenever it returns False (nothing was done)."""
+        woken = False
         while not self.stopped:
-            self._woken.clear()
-            if not step() and not self.stopped:
-                self._woken.wait(self._rest_seconds)
+            if step():
+                woken = False
+                continue
+            if woken:  # for something that another was quicker to do, or that cannot be done now
+                self._stopped.wait(_PAUSE_SECONDS)
+            if not self.stopped:
+                woken = self._rest.wait(self._rest_seconds)
 
 
 def stop_on_signals(stop: Callable[[], None], parent_pipe: int | None = None) -> None:

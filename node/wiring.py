@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from config import settings as parts
 from config.settings import Settings
+from db import wake
 from db.engine import open_database
 from dicom_io.equipment import Equipment
 from dicom_io.findings import Algorithm
@@ -38,6 +39,7 @@ from node.spool.spool import Spool
 from node.spool.supply import Limits
 from node.storage import Storage
 from node.upkeep import Upkeep
+from node.waking import Waking
 from node.worker import Worker
 
 
@@ -87,6 +89,16 @@ def make_listener(settings: Settings, loop: Loop) -> Listener:
     keep = timedelta(days=settings.storage.keep_days) if settings.storage.keep_days else None
     upkeep = Upkeep(engine, spool, timedelta(seconds=settings.storage.upkeep_seconds), keep, now)
     return Listener(settings.listener, Receiver(spool, index, now), index, completion, upkeep, now)
+
+
+def rest_until_jobs(settings: Settings) -> Waking:
+    """Return the rest of a worker."""
+    return Waking(wake.for_jobs(open_engine(settings), now))
+
+
+def rest_until_deliveries(settings: Settings) -> Waking:
+    """Return the rest of a sender."""
+    return Waking(wake.for_deliveries(open_engine(settings), now))
 
 
 def make_worker(settings: Settings, loop: Loop) -> Worker:

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from threading import Thread
 
 import pytest
+from support.wait import wait_until
 
 from node.loop import Loop
 
@@ -99,3 +101,32 @@ def test_the_end_of_the_parent_ends_the_process() -> None:
 
     assert process.communicate(timeout=20)[0] == "left\n"
     os.close(theirs)
+
+
+class Eager:
+    """A rest that is always told there is something to do."""
+
+    def __init__(self) -> None:
+        self.rests = 0
+
+    def wait(self, _: float) -> bool:
+        self.rests += 1
+        return True
+
+    def interrupt(self) -> None:
+        """It never lasts."""
+
+
+def test_a_loop_that_is_woken_for_what_it_cannot_do_pauses() -> None:
+    rest = Eager()
+    loop = Loop(LONG, rest)
+    thread = Thread(target=loop.run, args=[lambda: False])
+    began = time.monotonic()
+    thread.start()
+    wait_until(lambda: rest.rests >= 4, what="four rests")
+    seconds = time.monotonic() - began
+
+    loop.stop()
+    thread.join()
+
+    assert seconds >= 3 * 0.05
