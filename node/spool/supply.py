@@ -1,11 +1,11 @@
 """Segments laid out ahead, so that a sync of a record has nothing but the record to write; and room on the disk."""
 
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 
 from node.errors import OutOfSpace, StorageUnavailable
 from node.spool.disk import Disk, reporting, write_all
@@ -64,6 +64,7 @@ class Supply:
         self._disk, self._folder, self._limits, self._fresh = disk, folder, limits, fresh
         self._retry_seconds = retry_seconds
         self._changed = Condition()
+        self._room = Lock()
         self._ready: deque[Segment] = deque()
         self._stopped = False
         names = disk.names(folder)
@@ -133,7 +134,6 @@ class Supply:
             self._changed.notify_all()
             if self._ready:
                 return self._ready.popleft()
-        self.check_disk(self._limits.segment_bytes)
         with reporting(f"make a segment in {self._folder}"):
             return self._make(lay_out=False)
 
@@ -176,7 +176,6 @@ class Supply:
                     return
             try:
                 with reporting(f"lay out a segment in {self._folder}"):
-                    self.check_disk(self._limits.segment_bytes)
                     self._add(self._make(lay_out=True))
             except StorageUnavailable:  # whoever needs a segment is told why there is none
                 with self._changed:
@@ -189,13 +188,22 @@ class Supply:
     def _make(self, *, lay_out: bool) -> Segment:
         """Make a file that has its space; laid out, it has its blocks written too, which halves a later sync."""
         path = self._folder / f"{self._next_number():08d}{UNFINISHED}"
-        descriptor = self._disk.open(path, create=True)
-        try:
-            self._disk.reserve(descriptor, self._limits.segment_bytes)
+        with self._room:  # what is found free is taken before anyone else looks
+            self.check_disk(self._limits.segment_bytes)
+            descriptor = self._disk.open(path, create=True)
+            with self._undoing(descriptor, path):
+                self._disk.reserve(descriptor, self._limits.segment_bytes)
+        with self._undoing(descriptor, path):
             if lay_out:
                 self._fill(descriptor)
             self._disk.sync(descriptor)
             return self._named(path, descriptor)
+
+    @contextmanager
+    def _undoing(self, descriptor: int, path: Path) -> Iterator[None]:
+        """Remove a file that came to nothing."""
+        try:
+            yield
         except OSError:
             self._disk.close(descriptor)
             with suppress(OSError):

@@ -2,16 +2,22 @@
 
 import errno
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from support.power_loss import FragileDisk
 from support.wait import wait_until
 
 from node.errors import OutOfSpace, StorageUnavailable
+from node.spool.disk import LocalDisk
 from node.spool.supply import Limits, Supply
+
+SEGMENT_BYTES = 1 << 16
 
 
 @pytest.fixture
@@ -157,3 +163,32 @@ def test_stopping_does_not_wait_for_a_whole_segment(folder: Path, limits: Limits
     supply.stop()
 
     assert not [name for name in names(folder) if name.endswith(".making")]
+
+
+class Tight(LocalDisk):
+    """A disk of two segments; whoever asks what is free waits for another who asks, if there is one."""
+
+    def __init__(self) -> None:
+        self.left = 2 * SEGMENT_BYTES
+        self._both = Barrier(2)
+
+    def free_bytes(self, _: Path) -> int:
+        left = self.left
+        with suppress(BrokenBarrierError):
+            self._both.wait(0.2)
+        return left
+
+    def reserve(self, descriptor: int, size: int) -> None:
+        super().reserve(descriptor, size)
+        self.left -= size
+
+
+def test_two_who_need_a_segment_at_once_do_not_both_take_the_last_space(tmp_path: Path) -> None:
+    disk = Tight()
+    supply = Supply(disk, tmp_path, Limits(SEGMENT_BYTES, 0, SEGMENT_BYTES), Random(1).randbytes)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(supply.take) for _ in range(2)]
+
+    assert sorted(str(type(one.exception()).__name__) for one in found) == ["NoneType", "OutOfSpace"]
+    assert disk.left == SEGMENT_BYTES
