@@ -16,6 +16,7 @@ CLASSES = {
     "classify_efficientnetb0": "ClassifyEfficientNetB0",
     "detect_cnn2d": "DetectCnn2d",
     "grade_cnn3d": "GradeCnn3d",
+    "subtype_resnet50": "SubtypeResnet50",
 }
 OUTLINED_BY = {"grade_cnn3d": "segment_unet2d", "subtype_resnet50": "segment_unet2d"}
 """The models that must be told where the tumour is -> the model that tells them."""
